@@ -1,0 +1,1 @@
+"""xorlab: why a small network will not learn XOR."""
