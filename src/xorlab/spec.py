@@ -266,7 +266,7 @@ class RunSpec:
 
     def nested(self) -> dict[str, Any]:
         """Return plain nested dictionaries without what does not apply; `from_mapping` takes them back."""
-        return _without_none(dataclasses.asdict(self))
+        return {key: _without_none(value) for key, value in dataclasses.asdict(self).items() if value is not None}
 
     def parameters(self) -> dict[str, Any]:
         """Return the specification flattened with dots, as in ``{"lr": 0.1, "arch.hidden": [3], …}``."""
