@@ -57,11 +57,15 @@ def shape(spec: RunSpec) -> tuple[object, ...]:
     return (spec.arch, X.shape, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
 
 
+def parameter_count(spec: RunSpec) -> int:
+    """Count the weights and biases of a run's network."""
+    return sum((n + 1) * k for n, k in pairwise(units(spec)))
+
+
 def chunk(spec: RunSpec) -> int:
     """How many runs of this shape to train together, so that their arrays stay in the cache."""
-    samples, layers = len(datasets.load(spec.data)[0]), units(spec)
-    parameters = sum((n + 1) * k for n, k in pairwise(layers))
-    per_run = 8 * (3 * parameters + 5 * samples * sum(layers[1:]))
+    samples = len(datasets.load(spec.data)[0])
+    per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(units(spec)[1:]))
     return int(np.clip(CACHE // per_run, 64, 2048)) // PAD * PAD
 
 
