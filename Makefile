@@ -1,0 +1,38 @@
+# The project's commands. Each makes what it needs first: .venv with the versions of constraints.txt.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
+	done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: sweep test ui lint types notebook
+
+# Thirty runs of XOR, tracked in mlflow.db, and pictures of where they ended in outputs/analysis.
+sweep: $(READY)
+	$(BIN)/python train.py -m lr=0.01,0.1,1 seed=0..9
+	$(BIN)/python scripts/analyze.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -n auto
+
+# MLflow's own UI, on loopback only.
+ui: $(READY)
+	@echo "Open http://127.0.0.1:5000/#/experiments/1?workflowType=machine_learning"
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+notebook: $(READY)
+	$(BIN)/python -m pytest -m notebook
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "xorlab needs Python 3.11, 3.12 or 3.13; none was found" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
