@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import NDArray
 
-from xorlab.palette import STYLE, colour, ordered, phrase, stroke
+from xorlab.figures.palette import STYLE, colour, stroke
+from xorlab.outcomes import ordered, phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +87,19 @@ def _counted(outcome: str, count: int) -> str:
     return f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
 
 
+def loss_axes(ax: Axes, *, last: int, losses: NDArray[np.float64], levels: Mapping[str, float]) -> None:
+    """Set log epochs (0 included) and a linear loss up to a little above the levels; say what lies higher."""
+    log_epochs(ax, last + 1)
+    highest = float(np.nanmax(losses, initial=0.0))
+    ceiling = 1.7 * max(levels.values(), default=highest)
+    ax.set_ylim(0, min(1.05 * highest, ceiling) or 1.0)
+    if highest > ceiling:
+        remark(ax, f"↑ up to {highest:.3g}")
+    for level in levels.values():
+        ax.axhline(level, color="#777777", linewidth=0.7, linestyle=(0, (2, 2)), zorder=0.5)
+    ax.set_ylabel("loss")
+
+
 def log_epochs(ax: Axes, last: int) -> None:
     """Give the x axis epochs from 0 to `last` on a log scale that includes 0."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.4)
@@ -116,5 +131,5 @@ def name_levels(ax: Axes, levels: Mapping[str, float]) -> None:
                 "xycoords": ax.get_yaxis_transform(),
                 "textcoords": "offset points",
             }
-            ax.annotate(name, xytext=(4, 0), va="center", fontsize=8, color="#444444", **place)
+            ax.annotate(name.replace("ln2", "ln 2"), xytext=(4, 0), va="center", fontsize=8, color="#444444", **place)
             free = level - 0.05 * (high - low)

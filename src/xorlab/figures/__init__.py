@@ -1,0 +1,21 @@
+"""Frames and arrays into pictures: one language of colours, levels, counts and log epochs.
+
+Functions that take axes draw one frame on them and return them; functions that return a Figure lay out a whole
+picture. Nothing here touches pyplot's state.
+"""
+
+from xorlab.figures.axes import png, svg
+from xorlab.figures.curves import loss_curves, sweep_curves
+from xorlab.figures.palette import OUTCOME_COLOURS, colour
+from xorlab.figures.run import decision_surface, run_loss
+
+__all__ = [
+    "OUTCOME_COLOURS",
+    "colour",
+    "decision_surface",
+    "loss_curves",
+    "png",
+    "run_loss",
+    "svg",
+    "sweep_curves",
+]

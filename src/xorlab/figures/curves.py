@@ -1,0 +1,102 @@
+"""The losses of many runs: every run where they are few, medians and bands where they are many."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from xorlab.figures.axes import loss_axes, name_levels, outcome_legend, outer, page, short
+from xorlab.figures.palette import STYLE, colour, stroke
+from xorlab.outcomes import ordered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANY = 60
+"""Runs in one panel from which on a median, a band and a sample stand for the single curves."""
+
+SAMPLE = 6
+"""Runs of each outcome that are still drawn singly among many."""
+
+_MANY_NOTE = f"thick: an outcome's median; shade: the middle half of its runs; thin: {SAMPLE} of them"
+
+
+@matplotlib.rc_context(STYLE)
+def sweep_curves(
+    curves: "pd.DataFrame",
+    runs: "pd.DataFrame",
+    levels: Mapping[str, float],
+    *,
+    by: Sequence[str] = (),
+    title: str = "Which runs get stuck, and where?",
+) -> Figure:
+    """Draw all runs of a sweep in one picture, coloured by outcome, in a panel for each setting of `by`.
+
+    Parameters
+    ----------
+    curves
+        Long: run_id, epoch, loss.
+    runs
+        One row a run: run_id, outcome, and the columns of `by`.
+    levels
+        The named levels.
+    by
+        Columns of `runs` whose values (or combinations) each get a panel; none draws one panel.
+    title
+        The question that the picture answers.
+    """
+    groups = list(runs.groupby(list(by), sort=True)) if by else [((), runs)]
+    columns = min(len(groups), 3 if len(groups) <= 9 else 5)
+    figure, grid = page(len(groups), columns=columns)
+    for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
+        loss_curves(curves, group, levels, ax=ax)
+        ax.set_title(_heading(by, values, group))
+        outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
+        if (place + 1) % columns == 0:
+            name_levels(ax, levels)
+    sizes = [len(group) for _, group in groups]
+    outcome_legend(figure, runs, note=_MANY_NOTE if max(sizes) > MANY else "")
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def _heading(by: Sequence[str], values: Any, group: "pd.DataFrame") -> str:
+    """Return a panel's setting and its count, each on its line."""
+    converged = int((group["outcome"] == "converged").sum())
+    setting = ", ".join(f"{name} = {short(value)}" for name, value in zip(by, values, strict=False))
+    return f"{setting}\n{converged:,} of {len(group):,} converged".strip()
+
+
+def loss_curves(curves: "pd.DataFrame", runs: "pd.DataFrame", levels: Mapping[str, float], *, ax: Axes) -> Axes:
+    """Draw the losses of `runs`: each run where they are few, else median, middle half and a sample."""
+    chosen = curves.merge(runs[["run_id", "outcome"]], on="run_id")
+    many = len(runs) > MANY
+    for name in reversed(ordered(chosen["outcome"])):
+        table = chosen[chosen["outcome"] == name].pivot(index="epoch", columns="run_id", values="loss")
+        if many:
+            _median_and_band(ax, table, name)
+        _lines(ax, table, name, faint=many)
+    last = int(chosen["epoch"].max()) if len(chosen) else 1
+    loss_axes(ax, last=last, losses=chosen["loss"].to_numpy(), levels=levels)
+    return ax
+
+
+def _median_and_band(ax: Axes, table: "pd.DataFrame", name: str) -> None:
+    """Draw the median and the quartiles, as long as half of the runs are still going."""
+    going = table[table.notna().sum(axis=1) >= table.shape[1] / 2]
+    low, middle, high = (going.quantile(q, axis=1) for q in (0.25, 0.5, 0.75))
+    ax.fill_between(going.index, low, high, color=colour(name), alpha=0.2, linewidth=0)
+    ax.plot(middle.index, middle, color=colour(name), linestyle=stroke(name), linewidth=2.0, zorder=3)
+
+
+def _lines(ax: Axes, table: "pd.DataFrame", name: str, *, faint: bool) -> None:
+    """Draw runs singly; of many, a sample spread evenly over where they end."""
+    last = table.ffill().iloc[-1].sort_values()
+    kept = last.index[np.unique(np.linspace(0, len(last) - 1, SAMPLE).astype(int))] if faint else last.index
+    segments = [np.column_stack([table.index, table[run]])[table[run].notna()] for run in kept]
+    style: Any = {"linewidths": 0.5, "alpha": 0.5} if faint else {"linewidths": 1.1, "alpha": 0.9}
+    ax.add_collection(LineCollection(segments, colors=colour(name), linestyles=[stroke(name)], **style))

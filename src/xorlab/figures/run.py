@@ -1,0 +1,94 @@
+"""Pictures of one run: its loss, and what it says over the plane."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from xorlab.diagnosis import UNDECIDED
+from xorlab.figures.axes import COLUMN, loss_axes, name_levels
+from xorlab.figures.palette import STYLE
+
+
+@matplotlib.rc_context(STYLE)
+def run_loss(losses: ArrayLike, *, levels: Mapping[str, float], title: str) -> Figure:
+    """Draw one run's loss against the epoch.
+
+    Parameters
+    ----------
+    losses
+        Shape (E,), one value an epoch from 0 on; NaN after the last.
+    levels
+        The named levels where a network that ties points must rest, as in ``{"ln 2": 0.693}``.
+    title
+        The picture's title.
+    """
+    values = np.asarray(losses, dtype=float)
+    figure = Figure(figsize=(2 * COLUMN, 3.4), layout="constrained")
+    ax = figure.subplots()
+    ax.plot(np.arange(len(values)), values, color="#222222", linewidth=1.6)
+    loss_axes(ax, last=int(np.isfinite(values).sum()) - 1, losses=values, levels=levels)
+    name_levels(ax, levels)
+    ax.set_title(title)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a title have one natural order
+    grid_x1: ArrayLike, grid_x2: ArrayLike, p: ArrayLike, X: ArrayLike, y: ArrayLike, title: str
+) -> Figure:
+    """Draw the network's p(x1, x2) over the plane, the line p = 1/2 and the data.
+
+    Parameters
+    ----------
+    grid_x1, grid_x2
+        The grid's coordinates, shapes (A,) and (B,), or both (B, A) as meshgrid makes them.
+    p
+        The output on the grid, shape (B, A).
+    X, y
+        The data, shapes (N, 2) and (N,) or (N, 1).
+    title
+        The picture's title.
+    """
+    surface = np.asarray(p, dtype=float)
+    figure = Figure(figsize=(4.4, 3.7), layout="constrained")
+    ax = figure.subplots()
+    shade: Any = {"cmap": "cividis", "vmin": 0.0, "vmax": 1.0, "shading": "gouraud", "rasterized": True}
+    mesh = ax.pcolormesh(grid_x1, grid_x2, surface, **shade)
+    bar = figure.colorbar(mesh, ax=ax, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar.set_label("p(y = 1 | x1, x2)")
+    _boundary(ax, grid_x1, grid_x2, surface)
+    _points(ax, np.asarray(X, dtype=float), np.asarray(y, dtype=float).ravel())
+    ax.set(xlabel="x1", ylabel="x2", aspect="equal")
+    ax.locator_params(nbins=5)
+    ax.set_title(title)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+def _boundary(ax: Axes, x1: ArrayLike, x2: ArrayLike, surface: NDArray[np.float64]) -> None:
+    """Draw p = 1/2 where the output crosses it; where it is 1/2 to 1e-6 a line would be rounding noise."""
+    decided = np.ma.masked_where(np.abs(surface - 0.5) < UNDECIDED, surface)
+    if decided.count() and decided.min() < 0.5 < decided.max():
+        line = ax.contour(x1, x2, decided, levels=[0.5], colors="white", linewidths=1.4)
+        ax.clabel(line, fmt="p = ½", fontsize=8)
+    if decided.count() <= surface.size / 2:
+        where: Any = {"transform": ax.transAxes, "ha": "center", "va": "center"}
+        ax.text(0.5, 0.5, "p = ½: nothing is decided", color="white", **where)
+
+
+def _points(ax: Axes, X: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    """Mark the data: a black disc for 0, a white square for 1, small where they are many."""
+    size, edge = (70, 1.2) if len(X) <= 8 else (16, 0.6)
+    marks: Any = (
+        {"marker": "o", "facecolor": "black", "edgecolor": "white"},
+        {"marker": "s", "facecolor": "white"},
+    )
+    for target, mark in enumerate(marks):
+        place = X[y == target].T
+        style: Any = {"edgecolor": "black", "s": size, "linewidth": edge, "zorder": 3, "clip_on": False}
+        ax.scatter(*place, label=f"y = {target}", **(style | mark))

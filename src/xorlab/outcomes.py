@@ -1,0 +1,34 @@
+"""Outcomes in order and in words, the same in every picture, table and sentence."""
+
+import math
+import re
+from collections.abc import Iterable
+
+_STUCK = re.compile(r"stuck_(\d+\.\d+)")
+_RANKS = {"converged": 0.0, "descending": 1.0, "stuck_other": 3.8}
+
+
+def level(outcome: str) -> float | None:
+    """Return the loss at which an outcome is stuck; None for one that names no level."""
+    if outcome == "stuck_ln2":
+        return math.log(2.0)
+    found = _STUCK.fullmatch(outcome)
+    return float(found[1]) if found else None
+
+
+def phrase(outcome: str) -> str:
+    """Return an outcome in words, as in ``stuck at ln 2``."""
+    if outcome == "stuck_other":
+        return "stuck at no level"
+    return outcome.replace("stuck_", "stuck at ").replace("ln2", "ln 2")
+
+
+def ordered(outcomes: Iterable[str]) -> list[str]:
+    """Return the outcomes that occur, from converged through descending and stuck, lowest first, to diverged."""
+    return sorted(set(outcomes), key=lambda outcome: (_rank(outcome), outcome))
+
+
+def _rank(outcome: str) -> float:
+    """Place an outcome between 0 (converged) and 4 (diverged); a level stands at 2 plus its loss."""
+    at = level(outcome)
+    return _RANKS.get(outcome, 4.0) if at is None else 2.0 + min(1.7, at)
