@@ -65,10 +65,10 @@ def _elu(z: Array, a: Array, slope: Array) -> Step:
     positive = np.empty_like(z)
 
     def step() -> None:
-        np.minimum(z, ZERO, slope)
+        np.minimum(z, ZERO, out=slope)
         np.expm1(slope, a)
         np.exp(slope, slope)
-        np.maximum(z, ZERO, positive)
+        np.maximum(z, ZERO, out=positive)
         np.add(a, positive, a)
 
     return step
@@ -102,7 +102,7 @@ def _softplus(z: Array, a: Array, slope: Array) -> Step:
         np.negative(slope, slope)
         np.exp(slope, slope)
         np.log1p(slope, slope)
-        np.maximum(z, ZERO, positive)
+        np.maximum(z, ZERO, out=positive)
         np.add(positive, slope, a)
         np.subtract(z, a, slope)
         np.exp(slope, slope)
@@ -191,7 +191,7 @@ def _build_bce(z: Array, flip: Array, weight: Array, loss: Array, dz: Array) -> 
         np.negative(e, e)
         np.exp(e, e)
         np.log1p(e, e)
-        np.maximum(v, ZERO, dz)
+        np.maximum(v, ZERO, out=dz)
         np.add(e, dz, e)
         np.add.reduce(e, axis=0, out=loss)
         np.divide(loss, count, loss)

@@ -134,7 +134,8 @@ def _by_workers(
         try:
             while plan or underway:
                 while plan and len(underway) < count + 1:
-                    underway[pool.submit(work, plan[0])] = plan.popleft()
+                    future = pool.submit(work, plan[0])
+                    underway[future] = plan.popleft()
                 for done in wait(underway, return_when=FIRST_COMPLETED).done:
                     chunks = done.result()
                     for spec in underway.pop(done)[1]:
