@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 Orders = NDArray[np.intp]
 T = TypeVar("T", bound=np.generic)
 
+FEW = 128
+"""Runs up to which the cost of a NumPy call outweighs that of its numbers."""
+
 
 @contextmanager
 def kernel() -> Iterator[None]:
@@ -93,7 +96,7 @@ class Ensemble:
     def losses(self) -> Array:
         """Compute the mean loss over all samples at theta, (R',)."""
         self._whole.forward()
-        loss: Array = self._whole.loss[0]
+        loss: Array = self._whole.total[0] / len(self._y)
         return loss
 
     def logits(self) -> Array:
@@ -108,13 +111,14 @@ class Ensemble:
         """
         for epoch, row in enumerate(rows):
             self._whole.forward()
-            row[:] = self._whole.loss[0]
+            row[:] = self._whole.total[0]
             if not self._parts:
                 self._whole.backward()
                 self._update()
                 continue
             for batch in self._batches:
                 self._on(batch, None if drawn is None else drawn[epoch, batch])
+        rows /= len(self._y)
 
     def _on(self, batch: slice, order: Orders | None) -> None:
         """Update once, from the samples of a batch or of an order (B, R')."""
@@ -130,11 +134,17 @@ class Ensemble:
         self._update()
 
     def _numbers(self) -> dict[str, Array]:
-        """The learning rate and the optimizer's parameters of each run, (R',) each."""
+        """The learning rate and the optimizer's parameters of each run, (R',) each; (P, R') where R' is small.
+
+        An update of few runs is quicker with more numbers to read and nothing to broadcast.
+        """
         optimizer = self.specs[0].optimizer.name
         columns = {name: [getattr(spec.optimizer, name) for spec in self.specs] for name in PARAMETERS[optimizer]}
         columns["lr"] = [spec.lr for spec in self.specs]
-        return {name: pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
+        numbers = {name: pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
+        if self.theta.shape[1] > FEW:
+            return numbers
+        return {name: np.broadcast_to(values, self.theta.shape).copy() for name, values in numbers.items()}
 
     def _data(self) -> tuple[Array, Array]:
         """X (N, D) and y (N,) where all runs share them, otherwise (N, D, R') and (N, R')."""

@@ -19,7 +19,7 @@ Step = Callable[[], object]
 Activation = Callable[[Array, Array, Array], Step]
 """build(z, a, slope): a step that reads z (N, H, R) and writes a = f(z) and slope = f'(z)."""
 
-ZERO, ONE, HALF = np.array(0.0), np.array(1.0), np.array(0.5)
+ZERO, ONE, HALF, MINUS = np.array(0.0), np.array(1.0), np.array(0.5), np.array(-1.0)
 LEAK = 0.01
 ROOT_TWO_PI = float(np.sqrt(2.0 * np.pi))
 
@@ -98,8 +98,7 @@ def _softplus(z: Array, a: Array, slope: Array) -> Step:
     positive = np.empty_like(z)
 
     def step() -> None:
-        np.absolute(z, slope)
-        np.negative(slope, slope)
+        np.copysign(z, MINUS, slope)
         np.exp(slope, slope)
         np.log1p(slope, slope)
         np.maximum(z, ZERO, out=positive)
@@ -164,8 +163,8 @@ class Loss(NamedTuple):
     """A loss of the output's logit z against targets y, both (N, …).
 
     encode(y, N) gives two arrays shaped as y, which `build` reads: what the loss and what its derivative
-    need of the targets. build(z, target, weight, loss, dz) makes the step that writes the mean loss over
-    N, (1, R), and dz = d loss / d z, (N, 1, R).
+    need of the targets. build(z, target, weight, total, dz) makes the step that writes the sum of the losses
+    over N, (1, R), and dz = d (total / N) / d z, (N, 1, R).
     """
 
     encode: Callable[[Array, int], tuple[Array, Array]]
@@ -177,24 +176,21 @@ def _encode_bce(y: Array, count: int) -> tuple[Array, Array]:
     return flip, flip / count
 
 
-def _build_bce(z: Array, flip: Array, weight: Array, loss: Array, dz: Array) -> Step:
+def _build_bce(z: Array, flip: Array, weight: Array, total: Array, dz: Array) -> Step:
     """Binary cross-entropy from logits: softplus(v) with v = (1 - 2y) z, so no log of 0 is ever taken.
 
     softplus(v) = max(v, 0) + ln(1 + exp(-|v|)), and its derivative is exp(v - softplus(v)).
     """
     v, e = np.empty_like(z), np.empty_like(z)
-    count = np.array(float(len(z)))
 
     def step() -> None:
         np.multiply(z, flip, v)
-        np.absolute(v, e)
-        np.negative(e, e)
+        np.copysign(v, MINUS, e)
         np.exp(e, e)
         np.log1p(e, e)
         np.maximum(v, ZERO, out=dz)
         np.add(e, dz, e)
-        np.add.reduce(e, axis=0, out=loss)
-        np.divide(loss, count, loss)
+        np.add.reduce(e, axis=0, out=total)
         np.subtract(v, e, v)
         np.exp(v, v)
         np.multiply(v, weight, dz)
@@ -206,18 +202,16 @@ def _encode_mse(y: Array, count: int) -> tuple[Array, Array]:
     return y, np.full_like(y, 2.0 / count)
 
 
-def _build_mse(z: Array, y: Array, weight: Array, loss: Array, dz: Array) -> Step:
+def _build_mse(z: Array, y: Array, weight: Array, total: Array, dz: Array) -> Step:
     """Mean squared error of p = sigmoid(z): (p - y)^2, with derivative 2 (p - y) p (1 - p)."""
     p, e = np.empty_like(z), np.empty_like(z)
-    count = np.array(float(len(z)))
 
     def step() -> None:
         _logistic(z, p)
         np.subtract(p, y, e)
         np.multiply(e, weight, dz)
         np.square(e, e)
-        np.add.reduce(e, axis=0, out=loss)
-        np.divide(loss, count, loss)
+        np.add.reduce(e, axis=0, out=total)
         np.multiply(dz, p, dz)
         np.subtract(ONE, p, p)
         np.multiply(dz, p, dz)

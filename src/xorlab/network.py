@@ -100,7 +100,7 @@ class Network:
     Attributes
     ----------
     z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the logit (N, 1, R)
-    loss : (1, R) array, each run's mean loss over the batch, as of the last `forward`
+    total : (1, R) array, the sum of each run's losses over the batch, as of the last `forward`
     """
 
     def __init__(
@@ -109,11 +109,10 @@ class Network:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
             raise ValueError(f"theta must be (P, R) with R a multiple of {PAD}; got {theta.shape}")
-        last = (R,) if each else (1,)
         self._encode = LOSSES[loss].encode
-        self._X = np.ones((batch, inputs + 1, *last[: int(each)]))
-        self._target, self._weight = np.empty((batch, 1, *last)), np.empty((batch, 1, *last))
-        self.loss = np.empty((1, R))
+        self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1))
+        self._target, self._weight = np.empty((batch, 1, R)), np.empty((batch, 1, R))
+        self.total = np.empty((1, R))
         below: tuple[Array, Array] | None = None
         self.z: list[Array] = []
         self._forward: list[Step] = []
@@ -135,7 +134,7 @@ class Network:
                 A, slope = np.ones((batch, W.shape[1] + 1, R)), np.empty_like(z)
                 self._forward.append(activate(z, A[:, :-1], slope))
                 below = slope, dz
-        self._forward.append(LOSSES[loss].build(z, self._target, self._weight, self.loss, dz))
+        self._forward.append(LOSSES[loss].build(z, self._target, self._weight, self.total, dz))
 
     def load(self, X: Array, y: Array) -> None:
         """Take a batch: X (N, D) and y (N,), or (N, D, R) and (N, R) where every run has its own."""
@@ -144,7 +143,7 @@ class Network:
         self._target[...], self._weight[...] = target, weight
 
     def forward(self) -> None:
-        """Compute `z` and `loss` from theta and the batch."""
+        """Compute `z` and `total` from theta and the batch."""
         for step in self._forward:
             step()
 

@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 BLOCK = 256
 """Epochs between two looks at which runs have stopped."""
-CACHE = 2**20
-"""Bytes that the arrays of one ensemble should fit in: about a core's L2 cache."""
+CACHE = 2**21
+"""Bytes that the arrays of one ensemble may take: about what a core's caches serve quickly."""
 
 
 @dataclass(frozen=True)
