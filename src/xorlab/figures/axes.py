@@ -1,7 +1,8 @@
 """What the pictures share: pages and panels, log epochs, named levels, legends, and the bytes of a file."""
 
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -46,6 +47,8 @@ def page(count: int, *, columns: int) -> tuple[Figure, list[Axes]]:
     size = (2 * COLUMN if columns <= 3 else 3 * COLUMN, 1.4 + (2.9 if rows == 1 else 2.1 * rows))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for ax in grid.flat:
+        ax.title.set_fontsize(9.5 if columns <= 3 else 8)
     for ax in grid.flat[count:]:
         ax.remove()
     return figure, list(grid.flat[:count])
@@ -60,47 +63,77 @@ def outer(ax: Axes, *, left: bool, bottom: bool) -> None:
         ax.set_xlabel("")
 
 
+def settings(runs: "pd.DataFrame", by: Sequence[str]) -> list[tuple[tuple[Any, ...], "pd.DataFrame"]]:
+    """Split runs by the columns of `by`; each value of a setting in its natural order, as [2] before [16]."""
+    if not by or runs.empty:
+        return [((), runs)]
+    groups = [(values, group) for values, group in runs.groupby(list(by), dropna=False, observed=True)]
+    return sorted(groups, key=lambda item: tuple(map(natural, item[0])))
+
+
+def natural(value: Any) -> tuple[int, Any]:
+    """Return a key that sorts numbers by size, within text too, and what is missing last."""
+    if isinstance(value, str):
+        pieces = re.split(r"(\d+)", value)
+        return 1, [int(piece) if piece.isdigit() else piece for piece in pieces]
+    return (2, 0) if _missing(value) else (0, value)
+
+
 def short(value: Any) -> str:
-    """Return a setting's value as a label: a float by %g, anything else as it is."""
+    """Return a setting's value as a label: a float by %g, a dash for what does not apply, else as it is."""
+    if _missing(value):
+        return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, note: str = "") -> None:
+def _missing(value: Any) -> bool:
+    return value is None or bool(value != value)  # noqa: PLR0124 -- NaN, without pandas
+
+
+def called(factor: str) -> str:
+    """Return a factor's name as a label: the group's own for its name, as init for ``init.name``."""
+    return factor.removesuffix(".name")
+
+
+def label(by: Sequence[str], values: Sequence[Any]) -> str:
+    """Return a setting as a label, as in ``init = normal, lr = 0.1``."""
+    return ", ".join(f"{called(name)} = {short(value)}" for name, value in zip(by, values, strict=True))
+
+
+def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, note: str = "", marker: str = "") -> None:
     """Name the outcomes in `runs` below a figure, each with its stroke and its count, under a note."""
     counts = runs["outcome"].value_counts()
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=colour(name),
-            linestyle=stroke(name),
-            linewidth=2.2,
-            label=_counted(name, counts[name]),
-        )
-        for name in ordered(counts.index)
-    ]
+    handles = [_handle(name, counts[name], marker=marker) for name in ordered(counts.index)]
     style: Any = {"alignment": "left", "title_fontsize": 8}
     figure.legend(handles=handles, loc="outside lower left", ncols=3, title=note or None, **style)
 
 
-def _counted(outcome: str, count: int) -> str:
-    return f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
+def _handle(outcome: str, count: int, *, marker: str) -> Line2D:
+    look: Any = {"marker": marker, "linestyle": ""} if marker else {"linestyle": stroke(outcome), "linewidth": 2.2}
+    said = f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
+    return Line2D([], [], color=colour(outcome), label=said, **look)
 
 
 def loss_axes(ax: Axes, *, last: int, losses: NDArray[np.float64], levels: Mapping[str, float]) -> None:
     """Set log epochs (0 included) and a linear loss up to a little above the levels; say what lies higher."""
     log_epochs(ax, last + 1)
+    top = ceiling(losses, levels)
+    ax.set_ylim(0, top)
     highest = float(np.nanmax(losses, initial=0.0))
-    ceiling = 1.7 * max(levels.values(), default=highest)
-    ax.set_ylim(0, min(1.05 * highest, ceiling) or 1.0)
-    if highest > ceiling:
+    if highest > top:
         remark(ax, f"↑ up to {highest:.3g}")
     for level in levels.values():
         ax.axhline(level, color="#777777", linewidth=0.7, linestyle=(0, (2, 2)), zorder=0.5)
     ax.set_ylabel("loss")
 
 
-def log_epochs(ax: Axes, last: int) -> None:
+def ceiling(losses: NDArray[np.float64], levels: Mapping[str, float]) -> float:
+    """Return where an axis of losses ends: above all of them, but not far above the levels."""
+    highest = 1.05 * float(np.nanmax(losses, initial=0.0))
+    return min(highest, 1.7 * max(levels.values(), default=highest)) or 1.0
+
+
+def log_epochs(ax: Axes, last: float) -> None:
     """Give the x axis epochs from 0 to `last` on a log scale that includes 0."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.4)
     ax.set_xlim(0, max(1, last))
@@ -123,13 +156,16 @@ def remark(ax: Axes, text: str) -> None:
 def name_levels(ax: Axes, levels: Mapping[str, float]) -> None:
     """Write the levels' names at the right edge, where there is room between them."""
     low, high = ax.get_ylim()
-    free = high
+    for name, level in spaced(levels, gap=0.05 * (high - low)).items():
+        if low <= level <= high:
+            place: Any = {"xy": (1, level), "xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
+            ax.annotate(name, xytext=(4, 0), va="center", fontsize=8, color="#444444", **place)
+
+
+def spaced(levels: Mapping[str, float], *, gap: float) -> dict[str, float]:
+    """Return the levels, highest first, that lie at least `gap` below the last one kept, with readable names."""
+    kept: dict[str, float] = {}
     for name, level in sorted(levels.items(), key=lambda item: -item[1]):
-        if low <= level <= free:
-            place: Any = {
-                "xy": (1, level),
-                "xycoords": ax.get_yaxis_transform(),
-                "textcoords": "offset points",
-            }
-            ax.annotate(name.replace("ln2", "ln 2"), xytext=(4, 0), va="center", fontsize=8, color="#444444", **place)
-            free = level - 0.05 * (high - low)
+        if not kept or min(kept.values()) - level >= gap:
+            kept["ln 2" if name == "ln2" else name] = level
+    return kept

@@ -9,7 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from xorlab.figures.axes import loss_axes, name_levels, outcome_legend, outer, page, short
+from xorlab.figures.axes import (
+    ceiling,
+    label,
+    log_epochs,
+    loss_axes,
+    name_levels,
+    outcome_legend,
+    outer,
+    page,
+    settings,
+)
 from xorlab.figures.palette import STYLE, colour, stroke
 from xorlab.outcomes import ordered
 
@@ -49,26 +59,38 @@ def sweep_curves(
     title
         The question that the picture answers.
     """
-    groups = list(runs.groupby(list(by), sort=True)) if by else [((), runs)]
-    columns = min(len(groups), 3 if len(groups) <= 9 else 5)
+    by = by if len(runs) else ()
+    groups = settings(runs, by)
+    columns = _columns(groups)
     figure, grid = page(len(groups), columns=columns)
     for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
         loss_curves(curves, group, levels, ax=ax)
         ax.set_title(_heading(by, values, group))
         outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
-        if (place + 1) % columns == 0:
-            name_levels(ax, levels)
+    drawn = curves[curves["run_id"].isin(runs["run_id"])]
+    grid[0].set_ylim(0, ceiling(drawn["loss"].to_numpy(), levels))
+    log_epochs(grid[0], float(drawn["epoch"].max()) + 1 if len(drawn) else 1)
+    for ax in grid[columns - 1 :: columns]:
+        name_levels(ax, levels)
     sizes = [len(group) for _, group in groups]
     outcome_legend(figure, runs, note=_MANY_NOTE if max(sizes) > MANY else "")
     figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
+def _columns(groups: Sequence[tuple[tuple[Any, ...], Any]]) -> int:
+    """Return how many panels stand beside each other; of a full grid those of one row of it."""
+    last = len({values[-1:] for values, _ in groups})
+    rows = len({values[:-1] for values, _ in groups})
+    if rows > 1 and last <= 6 and rows * last == len(groups):
+        return last
+    return min(len(groups), 3 if len(groups) <= 9 else 5)
+
+
 def _heading(by: Sequence[str], values: Any, group: "pd.DataFrame") -> str:
     """Return a panel's setting and its count, each on its line."""
     converged = int((group["outcome"] == "converged").sum())
-    setting = ", ".join(f"{name} = {short(value)}" for name, value in zip(by, values, strict=False))
-    return f"{setting}\n{converged:,} of {len(group):,} converged".strip()
+    return f"{label(by, values)}\n{converged:,} of {len(group):,} converged".strip()
 
 
 def loss_curves(curves: "pd.DataFrame", runs: "pd.DataFrame", levels: Mapping[str, float], *, ax: Axes) -> Axes:
