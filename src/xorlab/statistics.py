@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from xorlab.columns import PARAMETERS
+from xorlab.columns import PARAMETERS, settings
 from xorlab.diagnosis import spectrum
 from xorlab.outcomes import ordered
 from xorlab.spec import DataSpec, RunSpec
@@ -31,7 +31,7 @@ def wilson(count: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def rates(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+def rates(runs: pd.DataFrame, by: Sequence[str] = (), *, outcomes: Sequence[str] = ("converged",)) -> pd.DataFrame:
     """Count each outcome in each setting.
 
     Parameters
@@ -40,21 +40,22 @@ def rates(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         One row a run, with its outcome; a run without one (failed, killed, running) is not counted.
     by
         The columns that make a setting; none makes one setting of all runs.
+    outcomes
+        The outcomes that have their rows even if they never occur.
 
     Returns
     -------
     DataFrame
-        A row for each setting and each outcome that occurs in `runs` (and converged): the columns of `by`,
-        outcome, n (the setting's runs), count, rate, and Wilson's interval at 95 %, low and high.
+        A row for each setting and each outcome that occurs in `runs`: the columns of `by`, outcome, n (the
+        setting's runs), count, rate, and Wilson's interval at 95 %, low and high.
     """
     told = runs.dropna(subset="outcome")
-    outcomes = ordered({"converged", *told["outcome"]})
-    groups = told.groupby(list(by), dropna=False) if by else [((), told)]
+    counted = ordered({*outcomes, *told["outcome"]})
     rows = [
         (*values, outcome, len(group), int((group["outcome"] == outcome).sum()))
-        for values, group in groups
+        for values, group in settings(told, by)
         if len(group)
-        for outcome in outcomes
+        for outcome in counted
     ]
     table = pd.DataFrame(rows, columns=[*by, "outcome", "n", "count"])
     intervals = [wilson(count, n) for count, n in zip(table["count"], table["n"], strict=True)]

@@ -5,12 +5,13 @@ picture. Nothing here touches pyplot's state.
 """
 
 from xorlab.figures.axes import png, svg
-from xorlab.figures.curves import loss_curves, sweep_curves
+from xorlab.figures.curves import MANY, loss_curves, sweep_curves
 from xorlab.figures.palette import OUTCOME_COLOURS, colour
 from xorlab.figures.run import decision_surface, run_loss
 from xorlab.figures.settings import convergence_map, convergence_maps, epochs_to_convergence, final_losses
 
 __all__ = [
+    "MANY",
     "OUTCOME_COLOURS",
     "colour",
     "convergence_map",

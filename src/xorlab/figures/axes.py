@@ -1,8 +1,7 @@
 """What the pictures share: pages and panels, log epochs, named levels, legends, and the bytes of a file."""
 
 import io
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -24,12 +23,12 @@ COLUMN = 3.4
 
 
 def png(figure: Figure, *, dpi: int = 200) -> bytes:
-    """Render a figure to the bytes of a PNG file, and empty the figure."""
+    """Render a figure to the bytes of a PNG file."""
     return _render(figure, format="png", dpi=dpi)
 
 
 def svg(figure: Figure) -> bytes:
-    """Render a figure to the bytes of an SVG file, and empty the figure."""
+    """Render a figure to the bytes of an SVG file, the same bytes each time."""
     return _render(figure, format="svg", dpi=200, metadata={"Date": None})
 
 
@@ -37,7 +36,6 @@ def _render(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, **options)
-    figure.clear()
     return buffer.getvalue()
 
 
@@ -61,43 +59,6 @@ def outer(ax: Axes, *, left: bool, bottom: bool) -> None:
         ax.set_ylabel("")
     if not bottom:
         ax.set_xlabel("")
-
-
-def settings(runs: "pd.DataFrame", by: Sequence[str]) -> list[tuple[tuple[Any, ...], "pd.DataFrame"]]:
-    """Split runs by the columns of `by`; each value of a setting in its natural order, as [2] before [16]."""
-    if not by or runs.empty:
-        return [((), runs)]
-    groups = [(values, group) for values, group in runs.groupby(list(by), dropna=False, observed=True)]
-    return sorted(groups, key=lambda item: tuple(map(natural, item[0])))
-
-
-def natural(value: Any) -> tuple[int, Any]:
-    """Return a key that sorts numbers by size, within text too, and what is missing last."""
-    if isinstance(value, str):
-        pieces = re.split(r"(\d+)", value)
-        return 1, [int(piece) if piece.isdigit() else piece for piece in pieces]
-    return (2, 0) if _missing(value) else (0, value)
-
-
-def short(value: Any) -> str:
-    """Return a setting's value as a label: a float by %g, a dash for what does not apply, else as it is."""
-    if _missing(value):
-        return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or bool(value != value)  # noqa: PLR0124 -- NaN, without pandas
-
-
-def called(factor: str) -> str:
-    """Return a factor's name as a label: the group's own for its name, as init for ``init.name``."""
-    return factor.removesuffix(".name")
-
-
-def label(by: Sequence[str], values: Sequence[Any]) -> str:
-    """Return a setting as a label, as in ``init = normal, lr = 0.1``."""
-    return ", ".join(f"{called(name)} = {short(value)}" for name, value in zip(by, values, strict=True))
 
 
 def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, note: str = "", marker: str = "") -> None:
@@ -124,7 +85,7 @@ def loss_axes(ax: Axes, *, last: int, losses: NDArray[np.float64], levels: Mappi
         remark(ax, f"↑ up to {highest:.3g}")
     for level in levels.values():
         ax.axhline(level, color="#777777", linewidth=0.7, linestyle=(0, (2, 2)), zorder=0.5)
-    ax.set_ylabel("loss")
+    ax.set(xlabel="epoch (log scale)", ylabel="loss")
 
 
 def ceiling(losses: NDArray[np.float64], levels: Mapping[str, float]) -> float:
@@ -141,7 +102,6 @@ def log_epochs(ax: Axes, last: float) -> None:
     ax.xaxis.set_major_locator(FixedLocator([0, *decades]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda epoch, _: _thousands(epoch)))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel("epoch (log scale)")
 
 
 def _thousands(epoch: float) -> str:

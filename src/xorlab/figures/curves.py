@@ -9,17 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from xorlab.figures.axes import (
-    ceiling,
-    label,
-    log_epochs,
-    loss_axes,
-    name_levels,
-    outcome_legend,
-    outer,
-    page,
-    settings,
-)
+from xorlab.columns import label, settings
+from xorlab.figures.axes import ceiling, log_epochs, loss_axes, name_levels, outcome_legend, outer, page
 from xorlab.figures.palette import STYLE, colour, stroke
 from xorlab.outcomes import ordered
 

@@ -1,5 +1,6 @@
 """Pictures of one run: its loss, and what it says over the plane."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
     _points(ax, np.asarray(X, dtype=float), np.asarray(y, dtype=float).ravel())
     ax.set(xlabel="x1", ylabel="x2", aspect="equal")
     ax.locator_params(nbins=5)
-    ax.set_title(title)
+    ax.set_title(textwrap.fill(title, 46))
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 

@@ -11,24 +11,16 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xorlab.figures.axes import (
-    COLUMN,
-    called,
-    ceiling,
-    label,
-    log_epochs,
-    natural,
-    outcome_legend,
-    remark,
-    settings,
-    short,
-    spaced,
-)
+from xorlab.columns import called, label, natural, settings, short
+from xorlab.figures.axes import COLUMN, ceiling, log_epochs, outcome_legend, remark, spaced
 from xorlab.figures.palette import STYLE, colour
 from xorlab.outcomes import ordered, phrase
 
 ROWS = 40
 """Settings that still get a row of their own in one picture."""
+
+ROOMY, LEGIBLE = 8, 20
+"""Columns of a map up to which its cells tell their interval, and n."""
 
 BINS = 120
 """Bins across a picture of dots; the dots of one bin stand above each other."""
@@ -60,15 +52,14 @@ def convergence_map(
     columns, rows = (
         [short(value) for value in sorted(rates[key].unique(), key=natural)] if key else [""] for key in (x, y)
     )
-    roomy, legible = len(columns) <= 8, len(columns) <= 20
-    text = chosen.assign(text=[_cell(cell, roomy=roomy) for cell in chosen.to_dict("records")])
+    text = chosen.assign(text=[_cell(cell, columns=len(columns)) for cell in chosen.to_dict("records")])
     rate, words = (
         text.pivot(index="y", columns="x", values=name).reindex(index=rows, columns=columns)
         for name in ("rate", "text")
     )
-    style: Any = {"vmin": 0, "vmax": 1, "linewidths": 1, "annot_kws": {"fontsize": 8 if roomy else 6.5}}
+    style: Any = {"vmin": 0, "vmax": 1, "linewidths": 1, "annot_kws": {"fontsize": 8 if len(columns) <= ROOMY else 6.5}}
     shade = LinearSegmentedColormap.from_list(outcome, ["#f7f7f7", colour(outcome)])
-    sns.heatmap(rate, annot=words if legible else False, fmt="", cmap=shade, cbar=False, ax=ax, **style)
+    sns.heatmap(rate, annot=words if len(columns) <= LEGIBLE else False, fmt="", cmap=shade, cbar=False, ax=ax, **style)
     for cell, value in zip(ax.texts, rate.to_numpy()[rate.notna()], strict=False):
         cell.set_color("white" if value > 0.7 else "black")
     ax.set(xlabel=called(x) if x else "", ylabel=called(y) if y else "", facecolor="#cccccc")
@@ -77,11 +68,13 @@ def convergence_map(
     return ax
 
 
-def _cell(cell: dict[Any, Any], *, roomy: bool) -> str:
-    """Write a cell: the rate and n, and the interval where there is room for it."""
-    if not roomy:
-        return f"{100 * cell['rate']:.0f}\n{cell['n']:,}"
-    return f"{cell['rate']:.0%}\n({100 * cell['low']:.0f}–{cell['high']:.0%})\nn = {cell['n']:,}"
+def _cell(cell: dict[Any, Any], *, columns: int) -> str:
+    """Write a cell: the rate, its interval where there is room for it, and n."""
+    rate, n = f"{100 * cell['rate']:.0f}", f"{cell['n']:,}"
+    if columns > ROOMY:
+        return f"{rate}\n{n}"
+    lines = [f"{rate} %", f"({100 * cell['low']:.0f}–{100 * cell['high']:.0f} %)", f"n = {n}"]
+    return (" " if columns == 1 else "\n").join(lines)
 
 
 @matplotlib.rc_context(STYLE)
@@ -91,7 +84,8 @@ def convergence_maps(rates: pd.DataFrame, by: Sequence[str], *, outcome: str = "
     x, y, rest = _sides(chosen, by)
     groups = settings(chosen, rest)
     across, down = (chosen[key].nunique(dropna=False) if key else 1 for key in (x, y))
-    height = 1.1 + len(groups) * (0.45 + down * (0.58 if across <= 8 else 0.42))
+    cell = 0.28 if across == 1 else 0.58 if across <= ROOMY else 0.42
+    height = 1.1 + len(groups) * (0.45 + down * cell)
     figure = Figure(figsize=(2 * COLUMN, max(height, 1.9)), layout="constrained")
     grid = figure.subplots(len(groups), 1, sharex=True, squeeze=False)
     for ax, (values, group) in zip(grid.flat, groups, strict=True):
@@ -116,7 +110,8 @@ def _say_what_cells_say(figure: Figure, chosen: pd.DataFrame, across: int) -> No
     """Write below the maps what their cells hold."""
     least, most = (0, 0) if chosen.empty else (chosen["n"].min(), chosen["n"].max())
     runs = f"{least:,} runs in each cell" if least == most else f"{least:,} to {most:,} runs in a cell"
-    words = "rate (Wilson's 95 % interval), n runs" if across <= 8 else f"above: rate in %; below: n; {runs}"
+    words = f"above: the rate in %; below: n, the number of runs; {runs}"
+    words = "rate (Wilson's 95 % interval), n runs" if across <= ROOMY else words if across <= LEGIBLE else runs
     figure.supxlabel(words, x=0.01, ha="left", fontsize=8, color="#444444")
 
 
