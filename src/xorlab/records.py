@@ -1,0 +1,79 @@
+"""What a run tells MLflow, as values."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MetricRow = tuple[str, float, int, int]
+"""Key, value, time in milliseconds, step."""
+
+
+def now() -> int:
+    """Return the milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Data:
+    """The data a run learnt from: X is (N, D), y is (N,)."""
+
+    name: str
+    X: NDArray[Any]
+    y: NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """A run as MLflow is to show it.
+
+    Parameters
+    ----------
+    description
+        Markdown, at the head of the run's page.
+    metrics, step
+        Finite values, one each, all at one step.
+    epochs, losses
+        The metric ``loss``: finite values (E,) and their steps, ascending.
+    start, end
+        Milliseconds since 1970; the moment the record is made unless told.
+    status
+        FINISHED, FAILED or KILLED.
+    artifacts
+        Contents by their paths among the run's artifacts.
+    """
+
+    name: str
+    description: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    step: int = 0
+    epochs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    losses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    start: int = field(default_factory=now)
+    end: int = field(default_factory=now)
+    status: str = "FINISHED"
+    data: Data | None = None
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.epochs.shape != self.losses.shape:
+            raise ValueError(f"epochs must match losses; got {self.epochs.shape} and {self.losses.shape}")
+        # MLflow would keep inf as 1.8e308, and nan breaks its run page.
+        if not (np.isfinite(self.losses).all() and all(map(math.isfinite, self.metrics.values()))):
+            raise ValueError(f"losses and metrics must be finite; got others in {self.name}")
+
+    def curve(self) -> list[MetricRow]:
+        """Return the metric ``loss``, its times spread evenly from start to end."""
+        times = np.linspace(self.start, self.end, len(self.epochs)).astype(np.int64)
+        return list(zip(repeat("loss"), self.losses.tolist(), times.tolist(), self.epochs.tolist(), strict=False))
+
+    def values(self) -> list[MetricRow]:
+        """Return the metrics that have one value."""
+        return [(key, float(value), self.end, self.step) for key, value in self.metrics.items()]
