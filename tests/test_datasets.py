@@ -60,7 +60,7 @@ def test_noisy_xor_is_frozen_by_its_seed():
     X, _ = datasets.load(DataSpec(name="noisy_xor"))
     np.testing.assert_allclose(X[0], [0.1764052345967664, 0.0400157208367223], atol=1e-15)
     other, _ = datasets.load(DataSpec(name="noisy_xor", seed=1))
-    assert not np.any(X == other)
+    assert not np.any(other == X)
 
 
 def test_loading_leaves_the_global_stream_alone():
