@@ -36,7 +36,8 @@ def load(
     DataFrame
         Columns run_id, name, sweep, status, start (UTC), duration (seconds), outcome; every parameter, in its
         type and the specification's order; every other tag that is not MLflow's own; every metric's last
-        value. A metric that has a parameter's name, as ``loss`` has, stands under ``last_loss``.
+        value. A metric that has a parameter's name, as ``loss`` has, stands under ``last_loss``. The rows
+        are sorted by the parameters.
 
     Raises
     ------
@@ -49,7 +50,9 @@ def load(
     if filter:
         reader = reading.Client(address, search=filter)
     found = _parts(reader, experiment, tag=(PARENT, parent) if parent else None)
-    return _table(found, kind="run").sort_values(["start", "run_id"], ignore_index=True)
+    table = _table(found, kind="run")
+    order = [*(key for key in PARAMETERS if key in table), "start", "run_id"]
+    return table.sort_values(order, ignore_index=True)
 
 
 def sweeps(uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame:
