@@ -1,0 +1,49 @@
+"""Train small networks on XOR: ``python train.py [-m] key=value …``; ``python train.py --help`` tells the keys."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from xorlab.options import Options, split
+from xorlab.overrides import refuse_ranges, refuse_repeats
+from xorlab.refusals import answer, refusals
+
+if TYPE_CHECKING:
+    from xorlab.sweep import Job, JobResult
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def train(config: DictConfig) -> float | None:
+    """Train one run and return its final loss."""
+    with refusals():
+        overrides = HydraConfig.get().overrides.task
+        refuse_repeats(overrides)
+        refuse_ranges(overrides)
+        plain: Any = OmegaConf.to_container(config, resolve=True)
+        spec, options = split(plain)
+
+        from xorlab.sweep import Job, run_one
+
+        return run_one(Job(overrides=tuple(overrides), config=plain, spec=spec), options, folder=FOLDER).final_loss
+
+
+def train_many(jobs: "Sequence[Job]", options: Options, *, swept: Sequence[str]) -> "list[JobResult]":
+    """Train the runs of a sweep together."""
+    from xorlab.sweep import run_many
+
+    command = shlex.join(["python", *sys.argv])
+    return run_many(jobs, options, swept=swept, command=command, folder=FOLDER)
+
+
+# By this attribute the launcher knows a task that takes all the jobs of a multirun at once.
+train.many = train_many  # type: ignore[attr-defined]
+
+if __name__ == "__main__":
+    answer(hydra.main(version_base="1.3", config_path="conf", config_name="config")(train))
