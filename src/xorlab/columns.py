@@ -40,7 +40,8 @@ def typed(column: "pd.Series[str]") -> "pd.Series[Any]":
 
 
 def _integers(column: "pd.Series[str]") -> "pd.Series[Any]":
-    return pd.to_numeric(column).astype("Int64" if column.hasnans else "int64")
+    values = pd.to_numeric(column).astype("Int64")  # which refuses fractions; int64 would cut them off
+    return values if column.hasnans else values.astype("int64")
 
 
 def _booleans(column: "pd.Series[str]") -> "pd.Series[Any]":

@@ -1,6 +1,7 @@
 """What the pictures share: pages and panels, log epochs, named levels, legends, and the bytes of a file."""
 
 import io
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -89,9 +90,9 @@ def loss_axes(ax: Axes, *, last: int, losses: NDArray[np.float64], levels: Mappi
 
 
 def ceiling(losses: NDArray[np.float64], levels: Mapping[str, float]) -> float:
-    """Return where an axis of losses ends: above all of them, but not far above the levels."""
-    highest = 1.05 * float(np.nanmax(losses, initial=0.0))
-    return min(highest, 1.7 * max(levels.values(), default=highest)) or 1.0
+    """Return where an axis of losses ends: above the levels and all losses, but not far above the levels."""
+    highest, level = float(np.nanmax(losses, initial=0.0)), max(levels.values(), default=0.0)
+    return min(max(1.05 * highest, 1.1 * level), 1.7 * level or math.inf) or 1.0
 
 
 def log_epochs(ax: Axes, last: float) -> None:

@@ -72,8 +72,11 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
 
 
 def _boundary(ax: Axes, x1: ArrayLike, x2: ArrayLike, surface: NDArray[np.float64]) -> None:
-    """Draw p = 1/2 where the output crosses it; where it is 1/2 to 1e-6 a line would be rounding noise."""
-    decided = np.ma.masked_where(np.abs(surface - 0.5) < UNDECIDED, surface)
+    """Draw p = 1/2 where the output crosses it; where all is 1/2 to 1e-6 a line would be rounding noise."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    crossed = (maximum_filter(surface, 3) > 0.5 + UNDECIDED) & (minimum_filter(surface, 3) < 0.5 - UNDECIDED)
+    decided = np.ma.masked_where((np.abs(surface - 0.5) < UNDECIDED) & ~crossed, surface)
     if decided.count() and decided.min() < 0.5 < decided.max():
         line = ax.contour(x1, x2, decided, levels=[0.5], colors="white", linewidths=1.4)
         ax.clabel(line, fmt="p = ½", fontsize=8)
