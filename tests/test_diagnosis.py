@@ -4,84 +4,13 @@ import numpy as np
 import pytest
 
 from xorlab import datasets
-from xorlab.diagnosis import diagnose, levels, name, spectrum, tolerance
-from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.diagnosis import diagnose
+from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
 from xorlab.training import Trained, train
 
 LN2 = math.log(2.0)
 RIGHT = [-5.0, 5.0, 5.0, -5.0]
 """Logits of XOR that are right with a margin."""
-
-
-def partitions(points):
-    """All partitions of a list into groups."""
-    if not points:
-        yield []
-        return
-    first, *rest = points
-    for partition in partitions(rest):
-        yield [[first], *partition]
-        for index, group in enumerate(partition):
-            yield [*partition[:index], [first, *group], *partition[index + 1 :]]
-
-
-def best(group, loss):
-    """The least summed loss that one probability can have on a group, by a fine search."""
-    share = np.mean(group)
-    p = np.clip(share, 1e-300, 1 - 1e-16)
-    each = {
-        "bce": lambda y: -(y * math.log(p) + (1 - y) * math.log1p(-p)),
-        "mse": lambda y: (y - share) ** 2,
-    }[loss]
-    return sum(each(y) for y in group)
-
-
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-@pytest.mark.parametrize(
-    ("points", "ones"), [(points, ones) for points in (1, 2, 3, 4, 8) for ones in range(points + 1)]
-)
-def test_levels_are_those_of_all_set_partitions(points, ones, loss):
-    labels = [1] * ones + [0] * (points - ones)
-    sums = [sum(best(group, loss) for group in partition) / points for partition in partitions(labels)]
-    expected = sorted({round(total, 9) for total in sums if total > 1e-9}, reverse=True)
-    np.testing.assert_allclose(levels(ones, points - ones, loss), expected, atol=2e-9)
-    assert len(levels(ones, points - ones, loss)) == len(expected)
-
-
-def test_the_levels_of_xor():
-    expected = (LN2, 0.75 * math.log(3) - 0.5 * LN2, LN2 / 2)
-    np.testing.assert_allclose(levels(2, 2, "bce"), expected, rtol=1e-15)
-    np.testing.assert_allclose(levels(2, 2, "mse"), (1 / 4, 1 / 6, 1 / 8), rtol=1e-15)
-
-
-def test_with_many_points_only_the_highest_level_is_told():
-    assert levels(20, 20, "bce") == pytest.approx((LN2,))
-    assert levels(30, 10, "mse") == pytest.approx((3 / 16,))
-    assert levels(40, 0, "bce") == ()
-
-
-@pytest.mark.parametrize(
-    ("data", "loss", "names"),
-    [
-        ("xor", "bce", ["ln2", "0.477", "0.347"]),
-        ("xnor", "bce", ["ln2", "0.477", "0.347"]),
-        ("xor", "mse", ["0.250", "0.167", "0.125"]),
-        ("and", "bce", ["0.562", "0.477", "0.347"]),
-        ("noisy_xor", "bce", ["ln2"]),
-    ],
-)
-def test_the_names_of_levels(data, loss, names):
-    found = spectrum(RunSpec(data=DataSpec(name=data), loss=loss))
-    assert list(found) == names
-    assert all(name(level) == key for key, level in found.items())
-
-
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-def test_no_two_levels_have_one_name(loss):
-    for points in range(1, 9):
-        for ones in range(points + 1):
-            found = levels(ones, points - ones, loss)
-            assert len({name(level) for level in found}) == len(found)
 
 
 def told(losses, logits=(0.0, 0.0, 0.0, 0.0), *, stopped="epochs", converged_below=0.1, final_loss=None, **parts):
@@ -148,18 +77,6 @@ def test_passing_a_level_is_not_being_there():
 def test_an_oscillating_loss_does_not_rest():
     losses = LN2 + 0.2 * (-1.0) ** np.arange(10_000)
     assert told(losses).outcome == "descending"
-
-
-def test_the_tolerance_scales_with_learning_rate_times_updates():
-    """Gaps close as C / (lr T), C up to 0.3; a run of that gap is near, for any lr T that leaves room."""
-    for lr, epochs in ((0.01, 10_000), (0.1, 1_000), (0.05, 10_000)):
-        assert tolerance(RunSpec(lr=lr), epochs) >= 0.3 / (lr * epochs)
-    assert tolerance(RunSpec(lr=0.01), 10_000) == pytest.approx(0.009)
-    assert tolerance(RunSpec(lr=0.01, batch_size=1), 2_500) == pytest.approx(0.009)
-    assert tolerance(RunSpec(lr=0.01, batch_size=3), 5_000) == pytest.approx(0.009)
-    assert tolerance(RunSpec(lr=0.001, optimizer=OptimizerSpec(name="momentum")), 10_000) == pytest.approx(0.009)
-    assert tolerance(RunSpec(lr=30.0), 10_000) == 1e-3
-    assert tolerance(RunSpec(lr=1e-3), 1) == 2e-2
 
 
 @pytest.mark.parametrize("level", [LN2, 0.4773856, LN2 / 2])
