@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "xorlab"
 
 ROOMS = {
-    "numerics": "errors spec functions datasets initializers contractions network optimizers ensemble training diagnosis",
+    "numerics": "errors spec datasets initializers functions contractions network optimizers ensemble training"
+    " diagnosis",
     "tracking": "records store bulk tracking",
     "analysis": "outcomes columns reading runs statistics summary figures",
     "joins": "options table terminal prose pool logbook sweep",
