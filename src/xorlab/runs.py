@@ -14,6 +14,9 @@ PARENT = "mlflow.parentRunId"
 KIND = "xorlab.kind"
 """The tag that tells a sweep from a run."""
 
+MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
+"""The metrics that every table of runs has a column for, even if no run has a value."""
+
 
 def load(
     uri: str | None = None, *, experiment: str = "xorlab", sweep: str | None = None, filter: str | None = None
@@ -117,6 +120,7 @@ def _table(parts: reading.Parts, *, kind: str) -> pd.DataFrame:
     sweep_ids = parts.tags["run_id"][(parts.tags["key"] == KIND) & (parts.tags["value"] == "sweep")]
     info = parts.info[parts.info["run_id"].isin(sweep_ids) == (kind == "sweep")].set_index("run_id")
     params, tags, metrics = (_wide(part, info.index) for part in (parts.params, parts.tags, parts.metrics))
+    metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
     metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
     own = [key for key in tags if not re.match(f"outcome$|{KIND}$|mlflow[.]", str(key))]
     known = sorted(map(str, params), key=lambda key: (_ORDER.get(key, len(_ORDER)), key))

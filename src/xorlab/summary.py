@@ -57,8 +57,6 @@ def _answer(overall: pd.DataFrame, rates: pd.DataFrame, by: Sequence[str], outco
 
 def _times(told: pd.DataFrame, by: Sequence[str]) -> Iterator[str]:
     """Say for each setting when the runs that converged had done so."""
-    if "epochs_to_converge" not in told:
-        return
     done = told[told["outcome"] == "converged"].dropna(subset="epochs_to_converge")
     for values, group in settings(done, by)[: SHOWN if len(done) else 0]:
         first, median, last = group["epochs_to_converge"].quantile([0, 0.5, 1])
