@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab import datasets
-from xorlab.network import PAD, Network
+from xorlab.contractions import order
+from xorlab.network import Network, pad, sizes
 from xorlab.optimizers import OPTIMIZERS
 from xorlab.spec import OPTIMIZERS as PARAMETERS
 from xorlab.spec import RunSpec
 
 Array = NDArray[np.float64]
 Orders = NDArray[np.intp]
-T = TypeVar("T", bound=np.generic)
 
 FEW = 128
 """Runs up to which the cost of a NumPy call outweighs that of its numbers."""
@@ -31,12 +30,6 @@ def kernel() -> Iterator[None]:
             yield
         finally:
             np.setbufsize(before)
-
-
-def pad(array: NDArray[T]) -> NDArray[T]:
-    """Repeat the last run until the last axis is a multiple of `PAD`."""
-    missing = -array.shape[-1] % PAD
-    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)], mode="edge")
 
 
 def orders(streams: Sequence[RandomState], epochs: int, samples: int) -> Orders:
@@ -63,14 +56,14 @@ class Ensemble:
     def __init__(self, specs: Sequence[RunSpec], theta: Array, state: Sequence[Array] = ()) -> None:
         self.specs = tuple(specs)
         spec = specs[0]
-        self.theta = pad(theta)
+        X, y = self._X, self._y = self._data()
+        N, D = X.shape[:2]
+        self.theta = np.asarray(pad(theta), order=order(sizes(D, spec.arch)))
         gradient = np.zeros_like(self.theta)
         self._update, self.state = OPTIMIZERS[spec.optimizer.name](self.theta, gradient, self._numbers())
         for own, given in zip(self.state, state, strict=bool(state)):
             own[...] = pad(given)
 
-        X, y = self._X, self._y = self._data()
-        N, D = X.shape[:2]
         size = N if spec.batch_size == "full" else min(int(spec.batch_size), N)
         self._batches = [slice(start, min(start + size, N)) for start in range(0, N, size)]
         self.shuffled = spec.shuffle and size < N
@@ -85,7 +78,7 @@ class Ensemble:
             for length in {batch.stop - batch.start for batch in self._batches if size < N}
         }
 
-    def select(self, runs: NDArray[Any], theta: Array, state: Sequence[Array]) -> "Ensemble":
+    def select(self, runs: NDArray[np.intp], theta: Array, state: Sequence[Array]) -> "Ensemble":
         """Go on with some of the runs, from parameters and optimizer's memory of now or of before."""
         return Ensemble([self.specs[run] for run in runs], theta[:, runs], [array[..., runs] for array in state])
 
@@ -144,7 +137,7 @@ class Ensemble:
         numbers = {name: pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
         if self.theta.shape[1] > FEW:
             return numbers
-        return {name: np.broadcast_to(values, self.theta.shape).copy() for name, values in numbers.items()}
+        return {name: np.zeros_like(self.theta) + values for name, values in numbers.items()}
 
     def _data(self) -> tuple[Array, Array]:
         """X (N, D) and y (N,) where all runs share them, otherwise (N, D, R') and (N, R')."""

@@ -35,7 +35,7 @@ def _relu(z: Array, a: Array, slope: Array, *, at_zero: float = 0.0) -> Step:
         return between
 
     above = np.greater if at_zero == 0.0 else np.greater_equal
-    mask = np.empty(z.shape, dtype=bool)
+    mask = np.empty_like(z, dtype=bool)
 
     def step() -> None:
         above(z, ZERO, mask)
@@ -47,7 +47,7 @@ def _relu(z: Array, a: Array, slope: Array, *, at_zero: float = 0.0) -> Step:
 
 def _leaky_relu(z: Array, a: Array, slope: Array) -> Step:
     """a = z where z > 0, otherwise 0.01 z."""
-    mask = np.empty(z.shape, dtype=bool)
+    mask = np.empty_like(z, dtype=bool)
     rise, leak = np.array(1.0 - LEAK), np.array(LEAK)
 
     def step() -> None:

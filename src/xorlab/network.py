@@ -5,25 +5,23 @@ met by an input that is always 1. So a layer is one contraction forward and one 
 parameters of all runs are one array theta (P, R), each layer a view of its rows.
 
 What a run computes does not depend on its neighbours, to the bit: elementwise work does not mix runs,
-and every sum goes over another axis than the last, in the order of that axis. NumPy would reorder such a
-sum only if the last axis had length 1, so R is a multiple of `PAD`.
+and every sum goes over another axis than the runs, in an order that does not depend on their number. NumPy would
+reorder such a sum only if there were one run, so R is a multiple of `PAD`.
 """
 
 from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.contractions import CONTRACTIONS, order
 from xorlab.functions import LOSSES, Step, activation
 from xorlab.spec import ArchSpec
 
-try:  # the C function behind np.einsum, without the Python wrapper's cost for every call
-    from numpy._core.multiarray import c_einsum
-except ImportError:
-    c_einsum = np.einsum
-
 Array = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
 
 PAD = 8
 """R is a multiple of this: no kernel of NumPy's then ends in a shorter, differently summed tail."""
@@ -52,7 +50,7 @@ def views(theta: Array, units: tuple[int, ...]) -> list[Array]:
 def pack(parameters: dict[str, Array], units: tuple[int, ...]) -> Array:
     """W1 (R, D, H), b1 (R, H), W2, … as theta (P, R)."""
     R = len(parameters["b1"])
-    theta = np.empty((sum(n * k for _, n, k in rows(units)), R))
+    theta = np.empty((sum(n * k for _, n, k in rows(units)), R), order=order(units))
     for layer, W in enumerate(views(theta, units), start=1):
         W[:-1] = np.moveaxis(parameters[f"W{layer}"], 0, -1)
         W[-1] = parameters[f"b{layer}"].T
@@ -68,21 +66,12 @@ def unpack(theta: Array, units: tuple[int, ...]) -> dict[str, Array]:
     return parameters
 
 
-def _affine(A: Array, W: Array, z: Array) -> Step:
-    """z[n,k] = sum_h A[n,h] W[h,k], for each run; A (N, H) is the same for all runs, or (N, H, R)."""
-    return partial(c_einsum, "nh,hkr->nkr" if A.ndim == 2 else "nhr,hkr->nkr", A, W, out=z)
-
-
-def _weight_gradient(A: Array, dz: Array, dW: Array) -> Step:
-    """dW[h,k] = sum_n A[n,h] dz[n,k], for each run."""
-    return partial(c_einsum, "nh,nkr->hkr" if A.ndim == 2 else "nhr,nkr->hkr", A, dz, out=dW)
-
-
-def _input_gradient(dz: Array, W: Array, da: Array) -> Step:
-    """da[n,h] = sum_k dz[n,k] W[h,k], for each run; the bias's row of W takes no part."""
-    if W.shape[1] == 1:
-        return partial(np.multiply, dz, W[:-1, 0], da)
-    return partial(c_einsum, "nkr,hkr->nhr", dz, W[:-1], out=da)
+def pad(array: NDArray[T]) -> NDArray[T]:
+    """Repeat the last run until the last axis is a multiple of `PAD`; the order in memory stays."""
+    R = array.shape[-1]
+    padded = np.empty_like(array, shape=(*array.shape[:-1], R + -R % PAD))
+    padded[..., :R], padded[..., R:] = array, array[..., -1:]
+    return padded
 
 
 class Network:
@@ -109,8 +98,11 @@ class Network:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
             raise ValueError(f"theta must be (P, R) with R a multiple of {PAD}; got {theta.shape}")
+        units, activate = sizes(inputs, arch), activation(arch)
+        memory = order(units)
+        products = CONTRACTIONS[memory]
         self._encode = LOSSES[loss].encode
-        self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1))
+        self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1), order=memory)
         self._target, self._weight = np.empty((batch, 1, R)), np.empty((batch, 1, R))
         self.total = np.empty((1, R))
         below: tuple[Array, Array] | None = None
@@ -118,20 +110,20 @@ class Network:
         self._forward: list[Step] = []
         self._backward: list[Step] = []
 
-        units, activate = sizes(inputs, arch), activation(arch)
         A = self._X
         for layer, (W, dW) in enumerate(zip(views(theta, units), views(gradient, units), strict=True)):
-            z, dz = np.empty((batch, W.shape[1], R)), np.empty((batch, W.shape[1], R))
+            z = np.empty((batch, W.shape[1], R), order=memory)
+            dz = np.empty_like(z)
             self.z.append(z)
-            self._forward.append(_affine(A, W, z))
-            steps = [_weight_gradient(A, dz, dW)]
+            self._forward.append(products.affine(A, W, z))
+            steps = [products.weight_gradient(A, dz, dW)]
             if below is not None:
                 slope, dz_below = below
                 da = np.empty_like(slope)
-                steps += [_input_gradient(dz, W, da), partial(np.multiply, da, slope, dz_below)]
+                steps += [products.input_gradient(dz, W[:-1], da), partial(np.multiply, da, slope, dz_below)]
             self._backward = steps + self._backward
             if layer < len(arch.hidden):
-                A, slope = np.ones((batch, W.shape[1] + 1, R)), np.empty_like(z)
+                A, slope = np.ones((batch, W.shape[1] + 1, R), order=memory), np.empty_like(z)
                 self._forward.append(activate(z, A[:, :-1], slope))
                 below = slope, dz
         self._forward.append(LOSSES[loss].build(z, self._target, self._weight, self.total, dz))
@@ -160,7 +152,7 @@ def evaluate(arch: ArchSpec, parameters: dict[str, Array], X: Array) -> Array:
     """
     theta = pack(parameters, sizes(X.shape[1], arch))
     R = theta.shape[1]
-    theta = np.pad(theta, [(0, 0), (0, -R % PAD)], mode="edge")
+    theta = pad(theta)
     network = Network(arch, "bce", theta, np.empty_like(theta), batch=len(X), inputs=X.shape[1], each=False)
     network.load(X, np.zeros(len(X)))
     with np.errstate(all="ignore"):

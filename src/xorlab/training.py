@@ -9,8 +9,8 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab import datasets, initializers
-from xorlab.ensemble import Ensemble, Orders, kernel, orders, pad
-from xorlab.network import PAD, pack, sizes, unpack
+from xorlab.ensemble import Ensemble, Orders, kernel, orders
+from xorlab.network import PAD, pack, pad, sizes, unpack
 from xorlab.spec import RunSpec
 
 Array = NDArray[np.float64]
