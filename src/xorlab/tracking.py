@@ -26,7 +26,7 @@ from xorlab import bulk
 
 __all__ = ["Data", "Record", "Tracker"]
 
-ROWS = 250_000
+ROWS = 100_000
 """About as many losses as one transaction takes, for other writers wait while it lasts."""
 
 RUNS = 1_000

@@ -1,0 +1,76 @@
+"""Real servers, of a test's own, on ports that were free."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Serve an empty PostgreSQL database; yield its URI."""
+    with tempfile.TemporaryDirectory() as folder:
+        # The server refuses to run as root.
+        user = "postgres" if os.geteuid() == 0 else None
+        if user:
+            shutil.chown(folder, user)
+        data, port = f"{folder}/data", free_port()
+        quiet = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run([POSTGRES / "initdb", "-D", data, "-A", "trust", "-U", "me", "--no-sync"], check=True, **quiet)
+        command = [POSTGRES / "postgres", "-D", data, "-p", str(port), "-k", folder, "-F"]
+        with subprocess.Popen(command, **quiet) as server:
+            try:
+                asked = [POSTGRES / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+                wait_for(lambda: subprocess.run(asked, check=True, **quiet))
+                yield f"postgresql+psycopg2://me@127.0.0.1:{port}/postgres"
+            finally:
+                server.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
+    """Serve a store from a working folder; yield the server's address."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--port", str(port)]
+    spare = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--workers", "1"], cwd=folder, stdout=log, stderr=log, start_new_session=True, env=spare
+        )
+    try:
+        wait_for(lambda: urllib.request.urlopen(f"{address}/health", timeout=5).close())
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(attempt, *, seconds=60) -> None:
+    """Try until `attempt` succeeds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            attempt()
+        except (OSError, subprocess.CalledProcessError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
