@@ -27,9 +27,9 @@ def test_each_product_is_the_plain_one(memory: Order, shared: bool, outputs: int
     products.input_gradient(dz, W, da)()
     for run in range(R):
         alone = A if shared else A[:, :, run]
-        np.testing.assert_allclose(z[:, :, run], alone @ W[:, :, run], rtol=1e-13)
-        np.testing.assert_allclose(dW[:, :, run], alone.T @ dz[:, :, run], rtol=1e-13)
-        np.testing.assert_allclose(da[:, :, run], dz[:, :, run] @ W[:, :, run].T, rtol=1e-13)
+        np.testing.assert_allclose(z[:, :, run], alone @ W[:, :, run], rtol=0, atol=1e-14)
+        np.testing.assert_allclose(dW[:, :, run], alone.T @ dz[:, :, run], rtol=0, atol=1e-14)
+        np.testing.assert_allclose(da[:, :, run], dz[:, :, run] @ W[:, :, run].T, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("hidden", [(16, 16), (11, 13), (33, 7, 40)])
