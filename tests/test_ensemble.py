@@ -87,6 +87,9 @@ def test_the_same_bits_for_every_pair_of_them(optimizer, activation):
         {"arch": ArchSpec(hidden=())},
         {"arch": ArchSpec(hidden=(1,))},
         {"arch": ArchSpec(hidden=(16, 16))},
+        {"arch": ArchSpec(hidden=(11, 10), activation="gelu"), "optimizer": "adam"},
+        {"arch": ArchSpec(hidden=(12, 13, 12), activation="elu"), "data": [DataSpec(name="parity", bits=5)]},
+        {"arch": ArchSpec(hidden=(12, 12)), "batch_size": 3, "shuffle": True, "loss": "mse"},
         {"arch": ArchSpec(hidden=(2, 2, 2, 2, 2, 2), activation="tanh")},
         {"arch": ArchSpec(relu_grad_at_zero=0.5)},
         {"data": [DataSpec(name="parity", bits=5)]},
@@ -107,14 +110,20 @@ MIXED = [
 ]
 
 
-@pytest.mark.parametrize("same", [{}, {"batch_size": 3}, {"batch_size": 2, "shuffle": True}], ids=str)
+@pytest.mark.parametrize(
+    "same",
+    [{}, {"batch_size": 3}, {"batch_size": 2, "shuffle": True}, {"arch": ArchSpec(hidden=(12, 12))}],
+    ids=str,
+)
 @pytest.mark.parametrize("loss", ["bce", "mse"])
 def test_the_same_bits_where_runs_have_data_of_their_own(same, loss):
     check(specs(100, data=MIXED, loss=loss, **same))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("same", [{}, {"batch_size": 2, "shuffle": True}], ids=str)
+@pytest.mark.parametrize(
+    "same", [{}, {"batch_size": 2, "shuffle": True}, {"arch": ArchSpec(hidden=(10, 10), activation="tanh")}], ids=str
+)
 def test_the_same_bits_while_others_stop(optimizer, same):
     """Some end early, some reach a target, some diverge; the optimizer's memory goes on with the rest.
 

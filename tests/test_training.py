@@ -102,7 +102,7 @@ def plain(spec, initial, orders=None):
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("batch_size", ["full", 1, 3])
 @pytest.mark.parametrize("loss", ["bce", "mse"])
-@pytest.mark.parametrize("hidden", [(), (3,), (4, 3)], ids=str)
+@pytest.mark.parametrize("hidden", [(), (3,), (4, 3), (12, 12)], ids=str)
 @pytest.mark.parametrize("optimizer", ["gd", "momentum"])
 def test_an_independent_loop_gives_the_curve_from_the_initial_weights(optimizer, hidden, loss, batch_size, shuffle):
     spec = RunSpec(
