@@ -23,6 +23,15 @@ def phrase(outcome: str) -> str:
     return outcome.replace("stuck_", "stuck at ").replace("ln2", "ln 2")
 
 
+def percent(rate: float) -> str:
+    """Return a rate in percent, whole but near 0 and 1: 44, 0.1, 99.9; 0 and 100 are only what is exactly so."""
+    if 0.0 < rate < 0.01:
+        return f"{max(100.0 * rate, 0.1):.1f}"
+    if 0.99 < rate < 1.0:
+        return f"{min(100.0 * rate, 99.9):.1f}"
+    return f"{100.0 * rate:.0f}"
+
+
 def ordered(outcomes: Iterable[str]) -> list[str]:
     """Return the outcomes that occur, from converged through descending and stuck, lowest first, to diverged."""
     return sorted(set(outcomes), key=lambda outcome: (_rank(outcome), outcome))

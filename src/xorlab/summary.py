@@ -7,7 +7,7 @@ import pandas as pd
 
 from xorlab import statistics
 from xorlab.columns import label, settings
-from xorlab.outcomes import ordered, phrase
+from xorlab.outcomes import ordered, percent, phrase
 
 SHOWN = 40
 """Settings that the table still lists."""
@@ -87,8 +87,8 @@ def _row(rates: pd.DataFrame, outcome: str) -> pd.Series:
 
 def _rate(row: pd.Series) -> str:
     """Write a rate: ``7 of 10 runs, 70 % (95 % interval 40 to 89 %)``."""
-    low, high = 100 * row["low"], 100 * row["high"]
-    return f"{row['count']:,} of {row['n']:,} runs, {100 * row['rate']:.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
+    rate, low, high = (percent(row[name]) for name in ("rate", "low", "high"))
+    return f"{row['count']:,} of {row['n']:,} runs, {rate} % (95 % interval {low} to {high} %)"
 
 
 def _setting(row: Mapping[Any, Any] | pd.Series, by: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xorlab.columns import called, label, natural, settings, short
 from xorlab.figures.axes import COLUMN, ceiling, log_epochs, outcome_legend, remark, spaced
 from xorlab.figures.palette import STYLE, colour
-from xorlab.outcomes import ordered, phrase
+from xorlab.outcomes import ordered, percent, phrase
 
 ROWS = 40
 """Settings that still get a row of their own in one picture."""
@@ -70,10 +70,11 @@ def convergence_map(
 
 def _cell(cell: dict[Any, Any], *, columns: int) -> str:
     """Write a cell: the rate, its interval where there is room for it, and n."""
-    rate, n = f"{100 * cell['rate']:.0f}", f"{cell['n']:,}"
+    rate, low, high = (percent(cell[name]) for name in ("rate", "low", "high"))
+    n = f"{cell['n']:,}"
     if columns > ROOMY:
         return f"{rate}\n{n}"
-    lines = [f"{rate} %", f"({100 * cell['low']:.0f}–{100 * cell['high']:.0f} %)", f"n = {n}"]
+    lines = [f"{rate} %", f"({low}–{high} %)", f"n = {n}"]
     return (" " if columns == 1 else "\n").join(lines)
 
 
