@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from xorlab import reading, runs
+import servers
+from xorlab import reading, runs, store
 from xorlab.errors import XorlabError
 from xorlab.tracking import Record, Tracker
 
@@ -37,6 +38,10 @@ def client(store_uri):
 
 @pytest.fixture
 def ids(client):
+    return write(client)
+
+
+def write(client):
     """Two runs of a sweep, a run of its own, one that failed, one that was deleted; written by stock MLflow."""
     xor = client.create_experiment("xorlab")
     parent = stock(client, xor, "sweep", tags={"xorlab.kind": "sweep", "swept": "lr,seed", "command": "train"})
@@ -45,8 +50,8 @@ def ids(client):
     return {
         "parent": parent,
         "a": stock(
-            client, xor, "a", params=params | {"init.std": "0.25"}, tags=child | {"outcome": "converged"}, losses=LOSSES["a"],
-            metrics={"final_loss": 0.04, "epochs_to_converge": 3.0},
+            client, xor, "a", params=params | {"init.std": "0.25"}, tags=child | {"outcome": "converged"},
+            losses=LOSSES["a"], metrics={"final_loss": 0.04, "epochs_to_converge": 3.0},
         ),
         "b": stock(
             client, xor, "b", params=params | {"lr": "1", "shuffle": "True", "init.std": "0.5"},
@@ -93,6 +98,21 @@ def test_load_gives_the_same_frame_by_queries_and_by_the_client(store_uri, ids, 
     by_client(monkeypatch)
     assert_frame_equal(queried, runs.load(store_uri), check_like=True)
     assert_frame_equal(queried_sweeps, runs.sweeps(store_uri), check_like=True)
+
+
+@pytest.mark.skipif(servers.POSTGRES is None, reason="no PostgreSQL server is installed")
+def test_postgresql_gives_the_same_frames_by_queries_and_by_the_client(tmp_path, monkeypatch):
+    pytest.importorskip("psycopg2", reason="no driver for PostgreSQL is installed")
+    monkeypatch.chdir(tmp_path)  # where MLflow keeps the artifacts of other databases
+    with servers.postgres() as uri:
+        write(MlflowClient(uri))
+        table = runs.load(uri, sweep="latest")
+        curves = [runs.curves(table, uri, points=points) for points in (None, 3)]
+        store.engine(uri).dispose()
+        by_client(monkeypatch)
+        assert_frame_equal(table, runs.load(uri, sweep="latest"), check_like=True)
+        for points, curve in zip((None, 3), curves, strict=True):
+            assert_frame_equal(curve, runs.curves(table, uri, points=points))
 
 
 @pytest.mark.parametrize("name", ["latest", "whole", "beginning"])
