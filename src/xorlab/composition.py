@@ -22,6 +22,7 @@ SCALARS = (str, int, float, type(None))
 ASSIGNING = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
 INTERPOLATION = "${"
 RESOLVER = re.compile(r"\$\{[^}]*:")
+WHOLE_NUMBER = re.compile(r"([A-Za-z_]\w*)=(-?(?:0|[1-9]\d*))", re.ASCII)
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -126,7 +127,10 @@ class Composer:
             hydra.cfg = before
 
     def _parse(self, text: str) -> Line:
-        override = self.parser.parse_override(text)
+        # The thousands of seeds of a sweep need no grammar.
+        if match := WHOLE_NUMBER.fullmatch(text):
+            return Line(text, match[1], int(match[2]), match[1] in self.groups)
+        [override] = self.parser.parse_overrides([text])
         value = override.value() if override.type in ASSIGNING else override
         return Line(text, override.key_or_group, value, self._is_group(override))
 
