@@ -221,3 +221,13 @@ def test_a_longer_run_may_not_unsettle_a_verdict():
     verdicts = diagnose(train(specs))
     for early, late in zip(verdicts[:30], verdicts[30:], strict=True):
         assert early.outcome in ("descending", late.outcome)
+
+
+@pytest.mark.parametrize("lr", [1e-3, 1e-2, 0.1])
+@pytest.mark.parametrize("epochs", [2, 5, 100])
+def test_a_run_with_a_gradient_is_descending_however_short_it_is(lr, epochs):
+    trained = train([RunSpec(lr=lr, epochs=epochs, seed=seed) for seed in range(20)])
+    squared_gradient = (trained.losses[:, epochs - 2] - trained.losses[:, epochs - 1]) / lr
+    outcomes = np.array([verdict.outcome for verdict in diagnose(trained)])
+    assert (squared_gradient > 0.02).any()
+    assert set(outcomes[squared_gradient > 0.02]) == {"descending"}

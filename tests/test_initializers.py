@@ -182,8 +182,8 @@ def test_file_gives_its_own_weights(tmp_path):
         ({"W1": W1}, r"W2 in .* must have the shape \(3, 1\); got nothing of that name"),
         ({"W1": W1.T, "W2": W2}, r"W1 in .* must have the shape \(2, 3\); got \(3, 2\)"),
         ({"W1": W1, "b1": np.ones((3, 1)), "W2": W2}, r"b1 in .* must have the shape \(3,\); got \(3, 1\)"),
-        ({"W1": W1 + np.inf, "W2": W2}, r"W1 in .* must be finite; got inf or nan"),
-        ({"W1": np.array([["a"]]), "W2": W2}, r"init\.path must name an \.npz file of numeric arrays"),
+        ({"W1": W1 + np.inf, "W2": W2}, r"W1 in .* must hold finite real numbers"),
+        ({"W1": np.full((2, 3), "a"), "W2": W2}, r"W1 in .* must hold finite real numbers; got others, of type <U1"),
         ({"W1": np.array([None], dtype=object)}, r"init\.path must name an \.npz file of numeric arrays"),
     ],
 )
@@ -198,3 +198,52 @@ def test_what_is_not_an_npz_file_is_refused(tmp_path):
     path.write_bytes(b"hello")
     with pytest.raises(SpecError, match=r"init\.path must name an \.npz file of numeric arrays"):
         draw("file", (2, 3, 1), path=str(path))
+
+
+def _write_npy(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
+def _write_corrupt(path):
+    np.savez_compressed(path, W1=RandomState(0).random_sample((2, 3)), W2=np.ones((3, 1)))
+    content = bytearray(path.read_bytes())
+    content[90:130] = bytes(byte ^ 0xFF for byte in content[90:130])
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PK\x03\x04 broken"),
+        _write_npy,
+        _write_corrupt,
+    ],
+)
+def test_a_file_that_is_no_npz_is_refused_in_one_line(tmp_path, write):
+    write(tmp_path / "weights.npz")
+    with pytest.raises(SpecError, match=r"init\.path must name an \.npz file of numeric arrays"):
+        initializers.draw(InitSpec(name="file", path=str(tmp_path / "weights.npz")), (2, 3, 1), RandomState(0))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"W3": np.ones((1, 1))}, "no more than the network's weights; got W3"),
+        ({"W1": 1j * np.ones((2, 3))}, "W1 .* finite real numbers; got others, of type complex128"),
+        ({"b1": np.full(3, np.nan)}, "b1 .* finite real numbers"),
+    ],
+)
+def test_weights_that_are_not_the_network_s_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "weights.npz", **{"W1": np.ones((2, 3)), "W2": np.ones((3, 1)), **arrays})
+    with pytest.raises(SpecError, match=message):
+        initializers.draw(InitSpec(name="file", path=str(tmp_path / "weights.npz")), (2, 3, 1), RandomState(0))
+
+
+def test_a_file_that_changed_since_the_specification_is_refused(tmp_path):
+    np.savez(tmp_path / "weights.npz", W1=np.ones((2, 3)), W2=np.ones((3, 1)))
+    init = InitSpec(name="file", path=str(tmp_path / "weights.npz"))
+    np.savez(tmp_path / "weights.npz", W1=np.zeros((2, 3)), W2=np.ones((3, 1)))
+    with pytest.raises(SpecError, match="must be the file of the specification"):
+        initializers.draw(init, (2, 3, 1), RandomState(0))

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "xorlab"
 
 ROOMS = {
-    "numerics": "errors spec datasets initializers functions contractions network optimizers ensemble training"
+    "numerics": "errors rules spec datasets initializers functions contractions network optimizers ensemble training"
     " diagnosis",
     "tracking": "records store bulk tracking",
     "analysis": "outcomes columns reading runs statistics summary figures",

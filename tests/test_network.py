@@ -182,3 +182,8 @@ def test_the_hand_made_solution():
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     logits = network.evaluate(ArchSpec(hidden=(2,)), solution, X)
     np.testing.assert_array_equal(logits, [[0.0, 1.0, 1.0, 0.0]])
+
+
+def test_unpacked_parameters_are_arrays_of_their_own():
+    theta = np.arange(39.0).reshape(13, 3)
+    assert not any(np.shares_memory(array, theta) for array in network.unpack(theta, (2, 3, 1)).values())

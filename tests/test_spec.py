@@ -170,7 +170,7 @@ def test_specifications_are_values():
         ({"init": {"std": 0.0}}, r"init\.std must be positive; got 0\.0"),
         ({"init": {"gain": 1.0}}, r"init\.gain does not belong to init=normal; got 1\.0"),
         ({"init": {"biases": "ones"}}, r"init\.biases must be one of zero, drawn; got 'ones'"),
-        ({"init": {"path": "w.npz"}}, r"init\.path does not belong to init=normal; got w\.npz"),
+        ({"init": {"path": "w.npz"}}, r"init\.path and init\.sha256 do not belong to init=normal; got w\.npz"),
         ({"init": {"name": "file"}}, r"init\.path must name an \.npz file .*; got None"),
         ({"init": {"name": "file", "path": "no.npz"}}, r"init\.path must name a readable \.npz file; got 'no\.npz'"),
         ({"init": {"name": "orthogonal", "biases": "drawn"}}, r"init\.biases must be zero for init=orthogonal"),
@@ -209,3 +209,23 @@ def test_a_file_of_weights_is_found_from_any_folder(tmp_path, monkeypatch):
     np.savez(tmp_path / "w.npz", W1=np.ones((2, 3)))
     monkeypatch.chdir(tmp_path)
     assert InitSpec(name="file", path="w.npz").path == str(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"sha256": "0"}, {"path": "weights.npz"}, {"name": "file", "path": "a\0b"}, {"name": "file", "path": "no.npz"}],
+)
+def test_a_path_and_a_hash_belong_to_a_file_that_can_be_read(values):
+    with pytest.raises(SpecError, match=r"^init\.path"):
+        InitSpec(**values)
+
+
+def test_a_file_has_biases_of_its_own(tmp_path):
+    np.savez(tmp_path / "weights.npz", W1=np.ones((2, 3)))
+    with pytest.raises(SpecError, match=r"init\.biases must be zero for init=file"):
+        InitSpec(name="file", path=str(tmp_path / "weights.npz"), biases="drawn")
+
+
+def test_minus_zero_is_the_same_setting():
+    assert ArchSpec(relu_grad_at_zero=-0.0) == ArchSpec()
+    assert RunSpec(arch=ArchSpec(relu_grad_at_zero=-0.0)).identity == RunSpec().identity

@@ -29,6 +29,8 @@ GAP = 0.9
 """A run that nears a level has a gap of C / (lr T), C up to 0.3; three times that is near."""
 NEAR = (1e-3, 2e-2)
 """The least and the greatest tolerance around a level."""
+SLOPE = 2e-4
+"""The loss falls at the pace of the squared gradient, per unit of lr T; a resting run falls no faster than this."""
 MOST_POINTS = 8
 """With more points than this the levels lie too densely to tell apart, but for the highest."""
 
@@ -99,12 +101,11 @@ def spectrum(spec: RunSpec) -> dict[str, float]:
     return {name(level): level for level in levels(int(y.sum()), int((1 - y).sum()), spec.loss)}
 
 
-def tolerance(spec: RunSpec, epochs: int) -> float:
-    """Say how near to a level counts as at it: the gap closes as C / (lr T), T the number of updates."""
+def way(spec: RunSpec, epochs: int) -> float:
+    """Say how far a run has gone: lr T, T the number of updates, with what momentum adds."""
     N = len(datasets.load(spec.data)[0])
     updates = epochs * (1 if spec.batch_size == "full" else math.ceil(N / int(spec.batch_size)))
-    step = spec.lr / (1.0 - (spec.optimizer.momentum or 0.0))
-    return float(np.clip(GAP / (step * max(updates, 1)), *NEAR))
+    return spec.lr / (1.0 - (spec.optimizer.momentum or 0.0)) * max(updates, 1)
 
 
 def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]:
@@ -115,11 +116,12 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     trained : R runs of one shape
     converged_below : the loss below which a run has converged, if every point is on its side with a margin
     """
-    near = np.array([tolerance(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
+    ways = np.array([way(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
+    near = np.clip(GAP / ways, *NEAR)
     right = _signed(trained) * (1.0 / (1.0 + np.exp(-np.abs(trained.logits))) - 0.5)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
-    flat = _flat(trained, near)
+    flat = _flat(trained, near, ways)
     reached = _reached(trained, converged_below)
     verdicts = []
     for run, spec in enumerate(trained.specs):
@@ -154,12 +156,13 @@ def _signed(trained: Trained) -> Array:
     return np.sign((2.0 * targets - 1.0) * trained.logits)
 
 
-def _flat(trained: Trained, near: Array) -> NDArray[np.bool_]:
+def _flat(trained: Trained, near: Array, ways: Array) -> NDArray[np.bool_]:
     """Tell which runs rest.
 
     In its last part such a run stays within `near`, and drifts so slowly, from the mean of one half to the mean
-    of the other, that it would move less than twice `near` in as many epochs again.
+    of the other, that in as many epochs again it would move less than twice `near` and than `SLOPE` times its way.
     """
+    most = np.minimum(2.0 * near, SLOPE * ways)
     flat = np.zeros(len(trained.specs), dtype=bool)
     for epochs in np.unique(trained.epochs):
         runs = np.flatnonzero(trained.epochs == epochs)
@@ -167,7 +170,7 @@ def _flat(trained: Trained, near: Array) -> NDArray[np.bool_]:
         if epochs >= last:
             part, half = trained.losses[runs, epochs - last : epochs], last // 2
             drift = np.abs(part[:, :half].mean(axis=1) - part[:, -half:].mean(axis=1)) / (last - half)
-            flat[runs] = (drift * epochs <= 2.0 * near[runs]) & (np.ptp(part, axis=1) <= near[runs])
+            flat[runs] = (drift * epochs <= most[runs]) & (np.ptp(part, axis=1) <= near[runs])
     return flat
 
 

@@ -24,12 +24,9 @@ FEW = 128
 @contextmanager
 def kernel() -> Iterator[None]:
     """Let overflow pass, since divergence is a result; small ufunc buffers make broadcasting quicker."""
-    with np.errstate(all="ignore"):
-        before = np.setbufsize(16)
-        try:
-            yield
-        finally:
-            np.setbufsize(before)
+    with np.errstate(all="ignore"):  # which also restores the buffer's size
+        np.setbufsize(16)
+        yield
 
 
 def orders(streams: Sequence[RandomState], epochs: int, samples: int) -> Orders:

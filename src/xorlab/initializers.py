@@ -12,10 +12,14 @@ Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learnin
 ICLR 2014, arXiv 1312.6120 (orthogonal).
 """
 
+import hashlib
+import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,25 +103,35 @@ def draw(init: InitSpec, sizes: tuple[int, ...], rng: RandomState) -> dict[str, 
 
 
 def _from_file(init: InitSpec, sizes: tuple[int, ...]) -> dict[str, Array]:
-    assert init.path is not None
-    try:
-        with np.load(init.path, allow_pickle=False) as file:
-            found = {name: np.asarray(file[name], dtype=np.float64) for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise SpecError(f"init.path must name an .npz file of numeric arrays; got {init.path!r}") from error
+    found = _read(init)
     parameters: dict[str, Array] = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
         W, b = f"W{layer}", f"b{layer}"
-        parameters[W] = _fitting(found.get(W), (fan_in, fan_out), f"{W} in {init.path}")
-        parameters[b] = _fitting(found.get(b, np.zeros(fan_out)), (fan_out,), f"{b} in {init.path}")
+        parameters[W] = _fitting(found.pop(W, None), (fan_in, fan_out), f"{W} in {init.path}")
+        parameters[b] = _fitting(found.pop(b, np.zeros(fan_out)), (fan_out,), f"{b} in {init.path}")
+    if found:
+        raise SpecError(f"{init.path} must hold no more than the network's weights; got {', '.join(found)} as well")
     return parameters
 
 
-def _fitting(array: Array | None, wanted: Shape, name: str) -> Array:
-    """Return `array` if it is finite and of the shape that is wanted."""
+def _read(init: InitSpec) -> dict[str, NDArray[Any]]:
+    """Read the arrays of the file that the specification was made with."""
+    assert init.path is not None
+    content = Path(init.path).read_bytes()
+    if hashlib.sha256(content).hexdigest() != init.sha256:
+        raise SpecError(f"{init.path} must be the file of the specification; its sha256 is not {init.sha256}")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise SpecError(f"init.path must name an .npz file of numeric arrays; got {init.path!r}") from error
+
+
+def _fitting(array: NDArray[Any] | None, wanted: Shape, name: str) -> Array:
+    """Return `array` in float64 if it is of finite numbers and of the shape that is wanted."""
     if array is None or array.shape != wanted:
         got = "nothing of that name" if array is None else array.shape
         raise SpecError(f"{name} must have the shape {wanted}; got {got}")
-    if not np.isfinite(array).all():
-        raise SpecError(f"{name} must be finite; got inf or nan")
-    return array
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise SpecError(f"{name} must hold finite real numbers; got others, of type {array.dtype}")
+    return array.astype(np.float64)

@@ -61,8 +61,8 @@ def unpack(theta: Array, units: tuple[int, ...]) -> dict[str, Array]:
     """Theta (P, R) as W1 (R, D, H), b1 (R, H), W2, …, in arrays of their own."""
     parameters = {}
     for layer, W in enumerate(views(theta, units), start=1):
-        parameters[f"W{layer}"] = np.ascontiguousarray(np.moveaxis(W[:-1], -1, 0))
-        parameters[f"b{layer}"] = np.ascontiguousarray(W[-1].T)
+        parameters[f"W{layer}"] = np.array(np.moveaxis(W[:-1], -1, 0), order="C")
+        parameters[f"b{layer}"] = np.array(W[-1].T, order="C")
     return parameters
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xorlab import rules
 from xorlab.errors import SpecError
-from xorlab.spec import RunSpec, _choice, _integer, _number
+from xorlab.spec import RunSpec
 
 ARTIFACTS = ("run", "sweep", "none")
 
@@ -30,14 +31,14 @@ class Options:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        below = _number("converged_below", self.converged_below, above=0.0)
+        below = rules.number("converged_below", self.converged_below, above=0.0)
         object.__setattr__(self, "converged_below", below)
-        _integer("log_every", self.log_every, least=1)
-        _integer("print_every", self.print_every, least=1)
+        rules.integer("log_every", self.log_every, least=1)
+        rules.integer("print_every", self.print_every, least=1)
         if self.artifacts is not None:
-            _choice("artifacts", self.artifacts, ARTIFACTS)
+            rules.choice("artifacts", self.artifacts, ARTIFACTS)
         if self.workers is not None:
-            _integer("workers", self.workers, least=1)
+            rules.integer("workers", self.workers, least=1)
         _text("tracking.experiment", self.experiment)
         if self.uri is not None:
             _text("tracking.uri", self.uri)

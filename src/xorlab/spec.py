@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from xorlab import rules
 from xorlab.errors import SpecError
 
 NUMERICS = 1
@@ -55,74 +56,29 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 """Each optimizer and the parameters it has, with PyTorch's defaults."""
 
 
-def _number(name: str, value: Any, *, above: float | None = None, below: float = math.inf) -> float:
-    """`value` as a finite float, above `above` (exclusive) and below `below` (exclusive)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SpecError(f"{name} must be a number; got {value!r}")
-    if not math.isfinite(value):
-        raise SpecError(f"{name} must be finite; got {value}")
-    if above is not None and value <= above:
-        rule = "positive" if above == 0 else f"above {above:g}"
-        raise SpecError(f"{name} must be {rule}; got {value}")
-    if value >= below:
-        raise SpecError(f"{name} must be below {below:g}; got {value}")
-    return float(value)
-
-
-def _fraction(name: str, value: Any) -> float:
-    """`value` as a float in [0, 1)."""
-    number = _number(name, value, below=1.0)
-    if number < 0:
-        raise SpecError(f"{name} must be at least 0; got {value}")
-    return number
-
-
-def _integer(name: str, value: Any, *, least: int, most: int | None = None) -> int:
-    """`value` as an int from `least` to `most`, both inclusive."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SpecError(f"{name} must be a whole number; got {value!r}")
-    if value < least:
-        raise SpecError(f"{name} must be at least {least}; got {value}")
-    if most is not None and value > most:
-        raise SpecError(f"{name} must be at most {most}; got {value}")
-    return value
-
-
-def _boolean(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise SpecError(f"{name} must be true or false; got {value!r}")
-    return value
-
-
-def _choice(name: str, value: Any, choices: Any) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise SpecError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
-    return value
-
-
 _SEED = {"least": 0, "most": 2**32 - 1}
 
 RULES: dict[str, Any] = {
-    "bits": lambda name, value: _integer(name, value, least=1, most=16),
-    "points": lambda name, value: _integer(name, value, least=1),
-    "seed": lambda name, value: _integer(name, value, **_SEED),
-    "std": lambda name, value: _number(name, value, above=0.0),
-    "limit": lambda name, value: _number(name, value, above=0.0),
-    "gain": lambda name, value: _number(name, value, above=0.0),
-    "value": _number,
-    "biases": lambda name, value: _choice(name, value, BIASES),
-    "momentum": _fraction,
-    "alpha": _fraction,
-    "beta1": _fraction,
-    "beta2": _fraction,
-    "eps": lambda name, value: _number(name, value, above=0.0),
+    "bits": lambda name, value: rules.integer(name, value, least=1, most=16),
+    "points": lambda name, value: rules.integer(name, value, least=1),
+    "seed": lambda name, value: rules.integer(name, value, **_SEED),
+    "std": lambda name, value: rules.number(name, value, above=0.0),
+    "limit": lambda name, value: rules.number(name, value, above=0.0),
+    "gain": lambda name, value: rules.number(name, value, above=0.0),
+    "value": rules.number,
+    "biases": lambda name, value: rules.choice(name, value, BIASES),
+    "momentum": rules.fraction,
+    "alpha": rules.fraction,
+    "beta1": rules.fraction,
+    "beta2": rules.fraction,
+    "eps": lambda name, value: rules.number(name, value, above=0.0),
 }
 """The rule of each parameter that only some data sets, schemes or optimizers have."""
 
 
 def _settle(part: Any, group: str, table: dict[str, dict[str, Any]], *, common: tuple[str, ...] = ()) -> None:
     """Fill in the parameters that `part.name` has, check them, and refuse those that it does not have."""
-    own = table[_choice(f"{group}.name", part.name, table)]
+    own = table[rules.choice(f"{group}.name", part.name, table)]
     for item in dataclasses.fields(part):
         key, value = item.name, getattr(part, item.name)
         if key not in RULES:
@@ -149,7 +105,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         _settle(self, "data", DATASETS)
-        _choice("data.encoding", self.encoding, ENCODINGS)
+        rules.choice("data.encoding", self.encoding, ENCODINGS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +119,13 @@ class ArchSpec:
     def __post_init__(self) -> None:
         if isinstance(self.hidden, str) or not isinstance(self.hidden, list | tuple):
             raise SpecError(f"arch.hidden must be a list of widths, as in [3] or [5,5]; got {self.hidden!r}")
-        widths = tuple(_integer("a width in arch.hidden", width, least=1) for width in self.hidden)
+        widths = tuple(rules.integer("a width in arch.hidden", width, least=1) for width in self.hidden)
         object.__setattr__(self, "hidden", widths)
-        _choice("arch.activation", self.activation, ACTIVATIONS)
-        slope = _number("arch.relu_grad_at_zero", self.relu_grad_at_zero)
+        rules.choice("arch.activation", self.activation, ACTIVATIONS)
+        slope = rules.number("arch.relu_grad_at_zero", self.relu_grad_at_zero)
         if not 0.0 <= slope <= 1.0:
             raise SpecError(f"arch.relu_grad_at_zero must be from 0 to 1; got {slope:g}")
-        object.__setattr__(self, "relu_grad_at_zero", slope)
+        object.__setattr__(self, "relu_grad_at_zero", slope + 0.0)  # -0.0 is the same setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,16 +150,18 @@ class InitSpec:
             raise SpecError("init.biases must be zero for init=orthogonal, which has no law for a vector; got 'drawn'")
         if self.name == "file":
             self._settle_file()
-        elif self.path is not None:
-            raise SpecError(f"init.path does not belong to init={self.name}; got {self.path}")
+        elif (foreign := self.path or self.sha256) is not None:
+            raise SpecError(f"init.path and init.sha256 do not belong to init={self.name}; got {foreign}")
 
     def _settle_file(self) -> None:
+        if self.biases == "drawn":
+            raise SpecError("init.biases must be zero for init=file, which has its own; got 'drawn'")
         if not isinstance(self.path, str):
             raise SpecError(f"init.path must name an .npz file of weights W1, b1, …; got {self.path!r}")
         if self.sha256 is None:
             try:
                 content = Path(self.path).read_bytes()
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise SpecError(f"init.path must name a readable .npz file; got {self.path!r}") from error
             object.__setattr__(self, "path", str(Path(self.path).resolve()))
             object.__setattr__(self, "sha256", hashlib.sha256(content).hexdigest())
@@ -247,17 +205,17 @@ class RunSpec:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        _choice("loss", self.loss, LOSSES)
-        object.__setattr__(self, "lr", _number("lr", self.lr, above=0.0))
+        rules.choice("loss", self.loss, LOSSES)
+        object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
         if self.batch_size != "full":
             if isinstance(self.batch_size, str):
                 raise SpecError(f"batch_size must be full or a whole number; got {self.batch_size!r}")
-            _integer("batch_size", self.batch_size, least=1)
-        _boolean("shuffle", self.shuffle)
-        _integer("epochs", self.epochs, least=1)
+            rules.integer("batch_size", self.batch_size, least=1)
+        rules.boolean("shuffle", self.shuffle)
+        rules.integer("epochs", self.epochs, least=1)
         if self.target_loss is not None:
-            object.__setattr__(self, "target_loss", _number("target_loss", self.target_loss, above=0.0))
-        _integer("seed", self.seed, **_SEED)
+            object.__setattr__(self, "target_loss", rules.number("target_loss", self.target_loss, above=0.0))
+        rules.integer("seed", self.seed, **_SEED)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
