@@ -8,14 +8,14 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from xorlab.outcomes import level
 
 OUTCOME_COLOURS: dict[str, str] = {
-    "converged": "#08519c",
+    "converged": "#08386f",
     "descending": "#4eb3d3",
-    "stuck_0.347": "#e0a91b",
-    "stuck_0.477": "#e8743b",
-    "stuck_ln2": "#ad1f2d",
-    "stuck_0.125": "#e0a91b",
-    "stuck_0.167": "#e8743b",
-    "stuck_0.250": "#ad1f2d",
+    "stuck_0.347": "#e3b023",
+    "stuck_0.477": "#ea8548",
+    "stuck_ln2": "#c0302f",
+    "stuck_0.125": "#e3b023",
+    "stuck_0.167": "#ea8548",
+    "stuck_0.250": "#c0302f",
     "stuck_other": "#8a8a8a",
     "diverged": "#111111",
 }
@@ -43,7 +43,7 @@ STYLE: Any = {
 }
 """Matplotlib's settings for every picture: quiet, and the same bytes each time."""
 
-_WARM = LinearSegmentedColormap.from_list("stuck", ["#f3dc8a", "#e0a91b", "#e8743b", "#ad1f2d"])
+_WARM = LinearSegmentedColormap.from_list("stuck", ["#f3dc8a", "#e3b023", "#ea8548", "#c0302f"])
 _STROKES = {"descending": (0, (4, 1.5)), "diverged": (0, (1, 1.2)), "stuck_other": (0, (4, 1.5, 1, 1.5))}
 
 
