@@ -224,7 +224,7 @@ class RunSpec:
 
     def nested(self) -> dict[str, Any]:
         """Return plain nested dictionaries without what does not apply; `from_mapping` takes them back."""
-        return {key: _without_none(value) for key, value in dataclasses.asdict(self).items() if value is not None}
+        return {key: _plain(value) for key, value in vars(self).items() if value is not None}
 
     def parameters(self) -> dict[str, Any]:
         """Return the specification flattened with dots, as in ``{"lr": 0.1, "arch.hidden": [3], …}``."""
@@ -255,9 +255,10 @@ def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:
     }
 
 
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
+def _plain(value: Any) -> Any:
+    """Return a part as a dictionary without what it does not have, a tuple as a list."""
+    if dataclasses.is_dataclass(value):
+        return {key: _plain(item) for key, item in vars(value).items() if item is not None}
     return list(value) if isinstance(value, tuple) else value
 
 

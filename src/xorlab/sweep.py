@@ -201,9 +201,10 @@ class _Sweep:
     def _picture(self) -> bytes:
         import pandas as pd
 
-        curves = pd.concat(
-            pd.DataFrame({"run_id": run_id, "epoch": epochs, "loss": losses}) for run_id, epochs, losses in self.curves
-        )
+        ids, epochs, losses = zip(*self.curves, strict=True)
+        lengths = [len(points) for points in epochs]
+        columns = {"run_id": np.repeat(ids, lengths), "epoch": np.concatenate(epochs), "loss": np.concatenate(losses)}
+        curves = pd.DataFrame(columns)
         outcomes = {result.run_id: result.outcome for result in self.results.values() if result.outcome}
         runs = pd.DataFrame({"run_id": outcomes.keys(), "outcome": outcomes.values()})
         return figures.png(figures.sweep_curves(curves, runs, diagnosis.spectrum(self.jobs[0].spec)))
