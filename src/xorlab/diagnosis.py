@@ -108,6 +108,11 @@ def way(spec: RunSpec, epochs: int) -> float:
     return spec.lr / (1.0 - (spec.optimizer.momentum or 0.0)) * max(updates, 1)
 
 
+def tolerance(ways: Array) -> Array:
+    """Say how near to a level counts as at it, for runs that have gone so far: the gap closes as C / (lr T)."""
+    return np.clip(GAP / ways, *NEAR)
+
+
 def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]:
     """Tell what happened to each of R runs.
 
@@ -117,7 +122,7 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     converged_below : the loss below which a run has converged, if every point is on its side with a margin
     """
     ways = np.array([way(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
-    near = np.clip(GAP / ways, *NEAR)
+    near = tolerance(ways)
     right = _signed(trained) * (1.0 / (1.0 + np.exp(-np.abs(trained.logits))) - 0.5)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
@@ -159,7 +164,7 @@ def _signed(trained: Trained) -> Array:
 def _flat(trained: Trained, near: Array, ways: Array) -> NDArray[np.bool_]:
     """Tell which runs rest.
 
-    In its last part such a run stays within `near`, and drifts so slowly, from the mean of one half to the mean
+    In its last part such a run stays within `near`, and drifts so slowly, from the median of one half to that
     of the other, that in as many epochs again it would move less than twice `near` and than `SLOPE` times its way.
     """
     most = np.minimum(2.0 * near, SLOPE * ways)
@@ -169,7 +174,8 @@ def _flat(trained: Trained, near: Array, ways: Array) -> NDArray[np.bool_]:
         last = max(2, round(LAST * epochs))
         if epochs >= last:
             part, half = trained.losses[runs, epochs - last : epochs], last // 2
-            drift = np.abs(part[:, :half].mean(axis=1) - part[:, -half:].mean(axis=1)) / (last - half)
+            medians = np.median(part[:, :half], axis=1), np.median(part[:, -half:], axis=1)
+            drift = np.abs(medians[0] - medians[1]) / (last - half)
             flat[runs] = (drift * epochs <= most[runs]) & (np.ptp(part, axis=1) <= near[runs])
     return flat
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xorlab import datasets, figures, prose
 from xorlab.diagnosis import Verdict, spectrum
 from xorlab.network import evaluate
+from xorlab.outcomes import ordered, phrase
 from xorlab.pool import Chunk
 from xorlab.records import Data, Record
 from xorlab.spec import DataSpec, RunSpec
@@ -83,7 +84,7 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     """A single run's pictures: its loss, and for two inputs p(x1, x2) over the plane."""
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
-    title = f"{prose.title(spec)}: {verdict.outcome}"
+    title = f"{prose.title(spec)}: {phrase(verdict.outcome)}"
     loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=title)
     drawn = {"loss.png": figures.png(loss)}
     X, y = datasets.load(spec.data)
@@ -130,7 +131,7 @@ def sweep(
 def _sweep_description(command: str, table: Table | None, counts: Counter[str], runs: int) -> str:
     if table is None:
         return f"A sweep of {runs:,} runs: `{command}`\n"
-    said = ", ".join(f"{number:,} {outcome}" for outcome, number in counts.most_common())
+    said = ", ".join(f"{counts[outcome]:,} {phrase(outcome)}" for outcome in ordered(counts))
     return f"A sweep of {runs:,} runs: `{command}`\n\n{said}\n\n{table.markdown()}"
 
 

@@ -20,11 +20,13 @@ from xorlab.logbook import npz
 from xorlab.options import Options
 from xorlab.pool import Chunk
 from xorlab.spec import RunSpec
-from xorlab.table import Table, tabulate
+from xorlab.table import REPLICATES, Table, tabulate
 from xorlab.tracking import Tracker
 
 OWN_FILES = 1000
 """In a sweep of more runs than this the parent carries their weights and configurations."""
+PANELS = 12
+"""A sweep of more settings than this has its curves in one panel."""
 CURVE_POINTS = 200
 """Points of each curve in a sweep's picture."""
 
@@ -205,9 +207,20 @@ class _Sweep:
         lengths = [len(points) for points in epochs]
         columns = {"run_id": np.repeat(ids, lengths), "epoch": np.concatenate(epochs), "loss": np.concatenate(losses)}
         curves = pd.DataFrame(columns)
-        outcomes = {result.run_id: result.outcome for result in self.results.values() if result.outcome}
-        runs = pd.DataFrame({"run_id": outcomes.keys(), "outcome": outcomes.values()})
-        return figures.png(figures.sweep_curves(curves, runs, diagnosis.spectrum(self.jobs[0].spec)))
+        compared = [key for key in self.swept if key not in REPLICATES]
+        runs = pd.DataFrame(
+            {"run_id": result.run_id, "outcome": result.outcome, **self._setting(place)}
+            for place, result in self.results.items()
+            if result.outcome
+        )
+        panels = runs.groupby(compared).ngroups if compared else 1
+        levels = {name: level for spec in self._kinds() for name, level in diagnosis.spectrum(spec).items()}
+        by = compared if panels <= PANELS else []
+        return figures.png(figures.sweep_curves(curves, runs, levels, by=by))
+
+    def _kinds(self) -> list[RunSpec]:
+        """Return one specification for each data set and loss of the sweep."""
+        return list({(job.spec.data, job.spec.loss): job.spec for job in self.jobs}.values())
 
     def _collect(self, chunk: Chunk, ids: list[str]) -> None:
         """Add a chunk's weights to the sweep's, by the networks' units: ``2-3-1/W1`` (R, 2, 3), ``2-3-1/run_id``."""
