@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "xorlab"
 
 ROOMS = {
     "numerics": "errors rules spec datasets initializers functions contractions network optimizers ensemble training"
-    " diagnosis",
+    " levels diagnosis",
     "tracking": "records store bulk tracking",
     "analysis": "outcomes columns reading runs statistics summary figures",
     "joins": "options table terminal prose pool logbook sweep",
@@ -23,7 +23,7 @@ ROOMS = {
 REACH = {
     "numerics": "",
     "tracking": "errors",
-    "analysis": "errors spec diagnosis store",
+    "analysis": "errors spec levels diagnosis store",
     "joins": " ".join(ROOMS[room] for room in ("numerics", "tracking", "analysis")),
     "entry": "errors spec options sweep",
 }

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from xorlab.diagnosis import levels, name, spectrum, tolerance, way
+from xorlab.diagnosis import tolerance, way
+from xorlab.levels import levels, name, spectrum
 from xorlab.spec import DataSpec, OptimizerSpec, RunSpec
 
 LN2 = math.log(2.0)

@@ -1,19 +1,14 @@
-"""What happened to a run: its outcome, told from its losses and its final outputs.
-
-A network that gives one output to all points of a group can do no better on them than their label frequency.
-So a finite data set has levels at which the loss can come to rest: for XOR and cross-entropy ln 2, 0.4774,
-0.3466 and 0. A run that has come to rest is stuck at the level it is nearest to.
-"""
+"""What happened to a run: its outcome, told from its losses and its final outputs."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xorlab import datasets
+from xorlab.levels import name, spectrum
 from xorlab.spec import RunSpec
 from xorlab.training import Trained
 
@@ -31,8 +26,6 @@ NEAR = (1e-3, 2e-2)
 """The least and the greatest tolerance around a level."""
 SLOPE = 2e-4
 """The loss falls at the pace of the squared gradient, per unit of lr T; a resting run falls no faster than this."""
-MOST_POINTS = 8
-"""With more points than this the levels lie too densely to tell apart, but for the highest."""
 
 
 @dataclass(frozen=True)
@@ -53,52 +46,6 @@ class Verdict:
     final_loss: float
     accuracy: float
     epochs_to_converge: int | None
-
-
-def _entropy(p: float) -> float:
-    return 0.0 if p in (0.0, 1.0) else -p * math.log(p) - (1.0 - p) * math.log1p(-p)
-
-
-FLOORS: dict[str, Callable[[float], float]] = {"bce": _entropy, "mse": lambda p: p * (1.0 - p)}
-"""The least mean loss that one output can have on a group, by the share p of ones in it."""
-
-
-@cache
-def levels(ones: int, zeros: int, loss: str) -> tuple[float, ...]:
-    """Find the losses at which a network can rest that ties points in groups, highest first, without 0.
-
-    Parameters
-    ----------
-    ones, zeros : how many points have each label
-    loss : the name of the loss
-
-    Notes
-    -----
-    The level of a partition is the sum of n_g / N times the floor of each group. Only the numbers of ones
-    and zeros in a group matter, so these are partitions of a pair of numbers, built up group by group.
-    """
-    N = ones + zeros
-    floor = FLOORS[loss]
-    if N > MOST_POINTS:
-        return (floor(ones / N),) if 0 < ones < N else ()
-    sums: dict[tuple[int, int], dict[float, float]] = {(0, 0): {0.0: 0.0}}
-    for a in range(ones + 1):
-        for b in range(zeros + 1):
-            groups = ((i, j) for i in range(a + 1) for j in range(b + 1) if i + j)
-            found = [(i + j) * floor(i / (i + j)) + rest for i, j in groups for rest in sums[a - i, b - j].values()]
-            sums.setdefault((a, b), {}).update((round(total, 9), total) for total in found)
-    return tuple(sorted((total / N for total in sums[ones, zeros].values() if total > 1e-9), reverse=True))
-
-
-def name(level: float) -> str:
-    """Name a level as outcomes and pictures do: ln2, 0.477, 0.347."""
-    return "ln2" if math.isclose(level, math.log(2.0), abs_tol=1e-9) else f"{level:.3f}"
-
-
-def spectrum(spec: RunSpec) -> dict[str, float]:
-    """Name the levels of a run's data and loss: ``{"ln2": 0.6931…, "0.477": …, "0.347": …}``."""
-    _, y = datasets.load(spec.data)
-    return {name(level): level for level in levels(int(y.sum()), int((1 - y).sum()), spec.loss)}
 
 
 def way(spec: RunSpec, epochs: int) -> float:

@@ -11,7 +11,8 @@ import yaml
 from numpy.typing import NDArray
 
 from xorlab import datasets, figures, prose
-from xorlab.diagnosis import Verdict, spectrum
+from xorlab.diagnosis import Verdict
+from xorlab.levels import spectrum
 from xorlab.network import evaluate
 from xorlab.outcomes import ordered, phrase
 from xorlab.pool import Chunk

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab import datasets
-from xorlab.diagnosis import UNDECIDED, Verdict, name, spectrum
+from xorlab.diagnosis import UNDECIDED, Verdict
+from xorlab.levels import name, spectrum
 from xorlab.spec import RunSpec
 from xorlab.training import units
 

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from xorlab.columns import PARAMETERS, settings
-from xorlab.diagnosis import spectrum
+from xorlab.levels import spectrum
 from xorlab.outcomes import ordered
 from xorlab.spec import DataSpec, RunSpec
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab import diagnosis, figures, logbook, pool, prose, store, terminal, training
+from xorlab import figures, levels, logbook, pool, prose, store, terminal, training
 from xorlab.errors import SpecError
 from xorlab.logbook import npz
 from xorlab.options import Options
@@ -214,9 +214,9 @@ class _Sweep:
             if result.outcome
         )
         panels = runs.groupby(compared).ngroups if compared else 1
-        levels = {name: level for spec in self._kinds() for name, level in diagnosis.spectrum(spec).items()}
+        named = {name: level for spec in self._kinds() for name, level in levels.spectrum(spec).items()}
         by = compared if panels <= PANELS else []
-        return figures.png(figures.sweep_curves(curves, runs, levels, by=by))
+        return figures.png(figures.sweep_curves(curves, runs, named, by=by))
 
     def _kinds(self) -> list[RunSpec]:
         """Return one specification for each data set and loss of the sweep."""
