@@ -1,0 +1,1 @@
+"""What the benchmark measures; each module's `measure(scale)` returns a section of docs/performance.md."""
