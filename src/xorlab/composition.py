@@ -1,12 +1,12 @@
 """A multirun's configurations: composed by Hydra once for each combination of groups, then by assignment.
 
-What an assignment can't honour (a key that is new or gone, a resolver, a change of kind) goes through Hydra itself,
+What an assignment can't honour (a key added or deleted, a resolver) goes through Hydra itself,
 which takes a hundred times as long and is always right.
 """
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, cast
@@ -15,11 +15,11 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import OverrideType
 from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf, flag_override, open_dict
 
 SCALARS = (str, int, float, type(None))
-ASSIGNING = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
+CHANGES = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
 INTERPOLATION = "${"
 RESOLVER = re.compile(r"\$\{[^}]*:")
 WHOLE_NUMBER = re.compile(r"([A-Za-z_]\w*)=(-?(?:0|[1-9]\d*))", re.ASCII)
@@ -35,12 +35,13 @@ def without_hydra(config: DictConfig) -> DictConfig:
 
 @dataclass(frozen=True)
 class Line:
-    """One override: a choice of a group, an assignment of a value, or neither of these two."""
+    """One override: the choice of a group, or the change of a value (`=` and `++`), or neither (`+` and `~`)."""
 
     text: str
     key: str
     value: Any
     is_group: bool
+    is_change: bool
 
     @property
     def head(self) -> str:
@@ -48,15 +49,13 @@ class Line:
         return re.split(r"[.\[]", self.key, maxsplit=1)[0]
 
     @cached_property
-    def kind(self) -> type | None:
-        """What is assigned, a scalar (``AnyNode``) or a list, or None where this is no plain assignment."""
-        return None if self.is_group or INTERPOLATION in self.text else _kind(self.value)
+    def assigns(self) -> bool:
+        """Whether this puts a scalar or a list of scalars in the place of what was there."""
+        return self.is_change and INTERPOLATION not in self.text and _is_plain(self.value)
 
 
-def _kind(value: Any) -> type | None:
-    if isinstance(value, list):
-        return ListConfig if all(_kind(item) for item in value) else None
-    return AnyNode if isinstance(value, SCALARS) else None
+def _is_plain(value: Any) -> bool:
+    return all(map(_is_plain, value)) if isinstance(value, list) else isinstance(value, SCALARS)
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Base:
     config
         Plain nested dictionaries, interpolations unresolved.
     leaves
-        The kind of each leaf that takes any value as it is, by dotted key.
+        The dotted keys of the leaves that take any value as it is.
     interpolated
         Whether any interpolation is left to resolve after assignment.
     honest
@@ -76,7 +75,7 @@ class Base:
     """
 
     config: dict[str, Any]
-    leaves: Mapping[str, type]
+    leaves: frozenset[str]
     interpolated: bool
     honest: bool
 
@@ -100,10 +99,13 @@ class Composer:
         Parts that jobs have in common are shared between them: read only.
         """
         lines = [self._line(text) for text in overrides]
-        others = {line.head for line in lines if line.kind is None and not line.is_group}
-        assigned = [line for line in lines if line.kind is not None and line.head not in others]
+        # Whether a key may be added or deleted can hang, by an interpolation, on the value of any other.
+        if not all(line.is_group or line.is_change for line in lines):
+            return self._through_hydra(overrides, number)
+        others = {line.head for line in lines if line.is_change and not line.assigns}
+        assigned = [line for line in lines if line.assigns and line.head not in others]
         base = self._base(tuple(line.text for line in lines if line not in assigned))
-        if not base.honest or any(base.leaves.get(line.key) is not line.kind for line in assigned):
+        if not base.honest or any(line.key not in base.leaves for line in assigned):
             return self._through_hydra(overrides, number)
         config = base.config
         for line in assigned:
@@ -129,24 +131,19 @@ class Composer:
     def _parse(self, text: str) -> Line:
         # The thousands of seeds of a sweep need no grammar.
         if match := WHOLE_NUMBER.fullmatch(text):
-            return Line(text, match[1], int(match[2]), match[1] in self.groups)
+            is_group = match[1] in self.groups
+            return Line(text, match[1], int(match[2]), is_group, not is_group)
         [override] = self.parser.parse_overrides([text])
-        value = override.value() if override.type in ASSIGNING else override
-        return Line(text, override.key_or_group, value, self._is_group(override))
-
-    def _is_group(self, override: Override) -> bool:
         key = override.key_or_group
-        return override.package is not None or "/" in key or key in self.groups
+        is_group = override.package is not None or "/" in key or key in self.groups
+        return Line(text, key, override.value(), is_group, not is_group and override.type in CHANGES)
 
     def _compose_base(self, overrides: tuple[str, ...]) -> Base:
         composed = without_hydra(self.loader.load_sweep_config(self.master, list(overrides)))
         config = cast(dict[str, Any], OmegaConf.to_container(composed))
         text = repr(config)
-        interpolated = INTERPOLATION in text
-        lines = map(self._line, overrides)
-        direct = all(_reaches(config, line.key) for line in lines if not line.is_group)
-        honest = not interpolated or (direct and not RESOLVER.search(text))
-        return Base(config, dict(_leaves(composed, "")), interpolated, honest)
+        leaves = frozenset(_leaves(composed, ""))
+        return Base(config, leaves, interpolated=INTERPOLATION in text, honest=not RESOLVER.search(text))
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:
@@ -159,22 +156,15 @@ def _assign(config: dict[str, Any], path: list[str], value: Any) -> dict[str, An
     return {**config, head: _assign(config[head], rest, value) if rest else value}
 
 
-def _leaves(node: DictConfig, prefix: str) -> Iterator[tuple[str, type]]:
-    """Yield the leaves that are untyped and may be written."""
+def _leaves(node: DictConfig, prefix: str) -> Iterator[str]:
+    """Yield the leaves that are untyped."""
     for key in node:
         child, name = node._get_node(key), f"{prefix}{key!s}"
         if isinstance(child, DictConfig) and isinstance(child._content, dict):
             yield from _leaves(child, f"{name}.")
-        elif isinstance(child, Node) and _is_untyped(child) and not child._get_flag("readonly"):
-            yield name, type(child)
+        elif isinstance(child, Node) and _is_untyped(child):
+            yield name
 
 
 def _is_untyped(node: Node) -> bool:
     return type(node) is AnyNode or (type(node) is ListConfig and node._metadata.element_type is Any)
-
-
-def _reaches(config: Any, key: str) -> bool:
-    """Tell whether the way to `key` runs through dictionaries only, and not through an interpolation."""
-    for name in key.split(".")[:-1]:
-        config = config.get(name) if isinstance(config, dict) else None
-    return isinstance(config, dict)
