@@ -14,7 +14,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 import servers
 from samples import RECORDS, count, sample, write_sweep
-from xorlab import store
+from xorlab import environment, store
 from xorlab.errors import StoreError
 from xorlab.tracking import Record, Tracker
 
@@ -24,7 +24,7 @@ CLOCKS = ("creation_time", "last_update_time")
 
 def write_by_hand(client: MlflowClient, experiment: str, record: Record, parent: str) -> None:
     """Write a run as a user of MLflow would: the oracle."""
-    context = {**resolve_tags(), "mlflow.parentRunId": parent}
+    context = {**resolve_tags(), **environment.today(), "mlflow.parentRunId": parent}
     run = client.create_run(experiment, start_time=record.start, tags=context, run_name=record.name).info.run_id
     note = {"mlflow.note.content": record.description} if record.description else {}
     tags = [RunTag(*item) for item in {**record.tags, **note}.items()]
@@ -70,7 +70,8 @@ def stock(ready_store, tmp_path_factory) -> dict[str, list[str]]:
     uri = store.uri(folder=folder)
     client = MlflowClient(uri)
     experiment = store.experiment_id(uri, "xorlab")
-    parent = client.create_run(experiment, start_time=1, tags=resolve_tags(), run_name="sweep").info.run_id
+    context = {**resolve_tags(), **environment.today()}
+    parent = client.create_run(experiment, start_time=1, tags=context, run_name="sweep").info.run_id
     for record in RECORDS:
         write_by_hand(client, experiment, record, parent)
     client.set_terminated(parent, "FINISHED", 2)

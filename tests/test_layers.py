@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "xorlab"
 
 ROOMS = {
-    "numerics": "errors rules spec datasets initializers functions contractions network optimizers ensemble training"
-    " levels diagnosis",
+    "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
+    " training levels diagnosis",
     "tracking": "records store bulk tracking",
     "analysis": "outcomes columns reading runs statistics summary figures",
     "joins": "options table terminal prose pool logbook sweep",
@@ -22,7 +22,7 @@ ROOMS = {
 
 REACH = {
     "numerics": "",
-    "tracking": "errors",
+    "tracking": "errors environment",
     "analysis": "errors spec levels diagnosis store",
     "joins": " ".join(ROOMS[room] for room in ("numerics", "tracking", "analysis")),
     "entry": "errors spec options sweep",

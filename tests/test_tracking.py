@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 import servers
 from samples import RECORDS, sample, write_sweep
-from xorlab import store, tracking
+from xorlab import environment, store, tracking
 from xorlab.tracking import Record, Tracker
 
 
@@ -154,3 +154,7 @@ def test_the_commit_and_its_changes_are_told(store_uri, tmp_path):
     assert (clean["mlflow.source.git.commit"], clean["git.dirty"]) == (commit, "false")
     (tree / "train.py").touch()
     assert written_tags(store_uri, tree)["git.dirty"] == "true"
+
+
+def test_every_run_tells_its_environment(store_uri, tmp_path):
+    assert written_tags(store_uri, tmp_path).items() >= environment.today().items()

@@ -212,3 +212,24 @@ def test_an_oscillating_net_is_on_its_two_cycle():
     dead = (units <= 0).all(axis=(1, 2))
     assert dead.any()
     np.testing.assert_allclose(trained.losses[dead, -1], 1.0444278, atol=5e-8)
+
+
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+def test_training_goes_on_from_given_parameters(optimizer):
+    """Plain gradient descent remembers nothing, so two halves are the whole; Adam starts afresh."""
+    specs = [RunSpec(seed=seed, epochs=300, optimizer=OptimizerSpec(name=optimizer)) for seed in range(3)]
+    first = train(specs)
+    second = train(specs, initial=first.final)
+    whole = train([replace(spec, epochs=600) for spec in specs])
+    assert second.initial is first.final
+    assert (second.losses == whole.losses[:, 300:]).all() == (optimizer == "gd")
+    np.testing.assert_array_equal(second.losses[:, 0], whole.losses[:, 300])
+
+
+def test_given_parameters_must_be_of_these_networks():
+    given = train([RunSpec(epochs=1)]).final
+    for initial in ({"W1": given["W1"]}, {**given, "b2": np.zeros((1, 2))}):
+        with pytest.raises(ValueError, match="initial must be"):
+            train([RunSpec()], initial=initial)
+    with pytest.raises(ValueError, match="initial must be"):
+        train([RunSpec(), RunSpec()], initial=given)

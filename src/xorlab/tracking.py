@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from xorlab import store  # before MLflow, whose telemetry it settles
+from xorlab import environment, store  # before MLflow, whose telemetry it settles
 from xorlab.errors import StoreError
 from xorlab.records import Data, Record
 
@@ -45,7 +45,7 @@ class Tracker:
     experiment
         The experiment's name; it is made where there is none.
     folder
-        The folder whose git commit and changes are told.
+        The folder whose git commit and changes are told, as is the environment, with every run.
     """
 
     def __init__(self, uri: str, experiment: str, *, folder: Path) -> None:
@@ -56,7 +56,7 @@ class Tracker:
             self._client = MlflowClient(uri)
             self._experiment = self._client.get_experiment(self.experiment_id)
         self._engine = store.engine(uri)
-        self._context = resolve_tags(_git(folder))
+        self._context = {**resolve_tags(git(folder)), **environment.today()}
         self._inputs: dict[tuple[str, bytes, bytes], DatasetInput] = {}
         if self._engine is None:
             print(f"{store.shown(uri)} is written through MlflowClient, which is slower", file=sys.stderr)
@@ -166,7 +166,7 @@ def _tags(record: Record, parent: str | None) -> dict[str, str]:
     return {**{key: value for key, value in given.items() if value}, **record.tags}
 
 
-def _git(folder: Path) -> dict[str, str]:
+def git(folder: Path) -> dict[str, str]:
     """Return the commit of the git tree, and whether it has other changes; nothing outside a tree."""
     command = ["git", "--no-optional-locks", "-C", str(folder), "status", "--porcelain=v2", "--branch"]
     try:

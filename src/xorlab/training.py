@@ -75,26 +75,32 @@ def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
     return initializers.draw(spec.init, units(spec), rng), rng
 
 
-def train(specs: Sequence[RunSpec], *, progress: Callable[[int], object] = lambda epochs: None) -> Trained:
+def train(
+    specs: Sequence[RunSpec],
+    *,
+    initial: dict[str, Array] | None = None,
+    progress: Callable[[int], object] = lambda epochs: None,
+) -> Trained:
     """Train R networks together; each one's numbers are the bits it would have alone.
 
     Parameters
     ----------
     specs : R specifications of one `shape`
+    initial : W1 (R, D, H), b1 (R, H), W2, …, to start from these, as from a file, and not from what is drawn; the
+        optimizer's memory is fresh
     progress : called now and then with the epochs, over all runs, that are settled since the last call
 
     Raises
     ------
     ValueError
-        Where the specifications are of no or of several shapes.
+        Where the specifications are of no or of several shapes, or `initial` is not of theirs.
     SpecError
         Where a file of initial weights does not fit.
     """
     if len({shape(spec) for spec in specs}) != 1:
         raise ValueError("an ensemble must be of one shape; got none or several")
-    draws = [draw(spec) for spec in specs]
-    initial = {name: np.stack([parameters[name] for parameters, _ in draws]) for name in draws[0][0]}
-    loop = _Loop(specs, pack(initial, units(specs[0])), [rng for _, rng in draws])
+    initial, streams = _drawn(specs) if initial is None else _given(specs, initial)
+    loop = _Loop(specs, pack(initial, units(specs[0])), streams)
     with kernel():
         while loop.live.size:
             progress(loop.block())
@@ -109,6 +115,23 @@ def train(specs: Sequence[RunSpec], *, progress: Callable[[int], object] = lambd
         final_loss=loop.final_loss,
         logits=logits,
     )
+
+
+def _drawn(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState]]:
+    draws = [draw(spec) for spec in specs]
+    initial = {name: np.stack([parameters[name] for parameters, _ in draws]) for name in draws[0][0]}
+    return initial, [rng for _, rng in draws]
+
+
+def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[str, Array], list[RandomState]]:
+    """Check that `initial` holds the R networks; their streams have drawn nothing yet."""
+    wanted = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(units(specs[0])), start=1):
+        wanted |= {f"W{layer}": (len(specs), fan_in, fan_out), f"b{layer}": (len(specs), fan_out)}
+    got = {name: array.shape for name, array in initial.items()}
+    if got != wanted:
+        raise ValueError(f"initial must be {wanted}; got {got}")
+    return initial, [RandomState(spec.seed) for spec in specs]
 
 
 class _Loop:
