@@ -84,14 +84,15 @@ def times(
 
 
 def slower(measured: Mapping[str, Times]) -> str:
-    """Say where ours is the slower one."""
-    found = [
-        f"{name} on {network} at R = {R:,} ({digits(found[OURS, R] / value, 2)} times as fast)"
-        for network, found in measured.items()
-        for (name, R), value in found.items()
-        if value < found[OURS, R]
-    ]
-    return f"Faster than ours: {'; '.join(found) or 'none'}."
+    """Say where ours is the slower one, a line for each that is faster."""
+    lines: dict[str, list[str]] = {}
+    for network, found in measured.items():
+        for (name, R), value in found.items():
+            if value < found[OURS, R]:
+                factor = digits(found[OURS, R] / value, 2)
+                lines.setdefault(name, []).append(f"{network} at R = {R:,} ({factor} times as fast)")
+    told = [f"- {name}: {', '.join(places)}" for name, places in sorted(lines.items())]
+    return "\n".join(["Faster than ours:", "", *told]) if told else "Nothing measured is faster than ours."
 
 
 def _parameters(chunk: list[RunSpec]) -> dict[str, training.Array]:
