@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import extract_tb
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -29,7 +30,8 @@ def line(error: BaseException) -> str:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"{group} must be one of {', '.join(error.options)}; got {name}"
     if isinstance(error, OverrideParseException):
-        return f"{error.override} can't be read: {_first(error.message)}"
+        reason = error.message.removeprefix(f"Error parsing override '{error.override}'\n")
+        return f"{error.override} can't be read: {_first(reason)}"
     if not str(error) and error.__cause__ is not None:
         return line(error.__cause__)
     return _first(str(error))
@@ -48,9 +50,16 @@ def refusals() -> Iterator[None]:
     """Turn a user's mistake into one line and exit status 2."""
     try:
         yield
-    except MISTAKES as error:
+    except Exception as error:
+        if not (isinstance(error, MISTAKES) or _is_of_flags(error)):
+            raise
         print(line(error), file=sys.stderr)
         raise SystemExit(REFUSED) from None
+
+
+def _is_of_flags(error: Exception) -> bool:
+    """Tell whether Hydra refused flags that exclude each other, for which it has no exception of its own."""
+    return isinstance(error, ValueError) and extract_tb(error.__traceback__)[-1].name == "_run_hydra"
 
 
 def answer(command: Callable[[], None]) -> None:
