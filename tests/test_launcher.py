@@ -20,7 +20,7 @@ CONF = Path(__file__).parent.parent / "conf"
 # The suite is written for Hydra 1.1's working folder, and 1.3 warns of it.
 @pytest.mark.filterwarnings("ignore:.*change working directory at job runtime:UserWarning")
 @pytest.mark.parametrize("launcher_name", ["xorlab"])
-@pytest.mark.parametrize("overrides", [[], ["hydra/sweeper=xorlab"]], ids=["basic-sweeper", "our-sweeper"])
+@pytest.mark.parametrize("overrides", [[]])
 class TestContract(LauncherTestSuite):
     """Hydra's own suite: a task function that is not ours is treated as Hydra treats it."""
 
