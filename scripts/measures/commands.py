@@ -20,7 +20,7 @@ from xorlab.store import CHECKOUT
 
 NAIVE = Path(__file__).resolve().parents[1] / "peers" / "naive_sweep.py"
 START = "start and imports alone"
-CARD = "the card: 30 runs"
+CARD = "the card's 30 runs"
 Commands = Mapping[str, list[str]]
 Point = tuple[int, int]
 """Runs and epochs of a naive sweep."""
