@@ -1,3 +1,4 @@
+import math
 import re
 from collections.abc import Callable
 
@@ -5,7 +6,9 @@ import numpy as np
 import pytest
 
 from xorlab import prose
+from xorlab.causes import CAUSES
 from xorlab.diagnosis import Verdict
+from xorlab.evidence import Evidence
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 
 NOTEBOOK = RunSpec()
@@ -13,8 +16,37 @@ NOTEBOOK = RunSpec()
 
 @pytest.fixture
 def verdict() -> Callable[..., Verdict]:
-    def make(outcome: str, level: float | None = None, *, loss: float = 0.5, reached: int | None = None) -> Verdict:
-        return Verdict(outcome=outcome, level=level, final_loss=loss, accuracy=0.5, epochs_to_converge=reached)
+    def make(
+        outcome: str,
+        level: float | None = None,
+        *,
+        loss: float = 0.5,
+        reached: int | None = None,
+        cause: str | None = None,
+        certified: bool = False,
+    ) -> Verdict:
+        evidence = Evidence(
+            units=(("on", "dead", "on"),),
+            kink=False,
+            gradient_norm=1e-16,
+            hessian_min=0.0,
+            hessian_max=0.684,
+            lr_lambda_max=0.0684,
+            interaction=0.0,
+            bound=math.log(2.0),
+            partition="{00,01,10}|{11}",
+            certified=certified,
+            epochs_at={"ln2": 9852, "0.477": 0},
+        )
+        return Verdict(
+            outcome=outcome,
+            level=level,
+            final_loss=loss,
+            accuracy=0.5,
+            epochs_to_converge=reached,
+            cause=cause,
+            evidence=evidence,
+        )
 
     return make
 
@@ -79,8 +111,34 @@ def test_a_converged_run_tells_since_when(verdict: Callable[..., Verdict]) -> No
     assert "from epoch 812 on and ended at 0.0100" in said
 
 
-def test_the_description_is_markdown_with_a_table(verdict: Callable[..., Verdict]) -> None:
-    text = prose.description(NOTEBOOK, verdict("stuck_ln2", np.log(2.0), loss=np.log(2.0)), epochs=10_000)
-    assert text.startswith("**2-3-1 relu")
+def test_the_verdict_is_a_paragraph_on_units_cause_certainty_and_remedy(verdict: Callable[..., Verdict]) -> None:
+    stuck = verdict("stuck_ln2", math.log(2.0), loss=math.log(2.0), cause="affine_collapse", certified=True)
+    said = prose.verdict(NOTEBOOK, stuck, epochs=10_000)
+    assert "Hidden unit 2 is dead, units 1 and 3 are on at every point." in said
+    assert "Cause, affine collapse: every unit is off at every point or on at every point" in said
+    assert "It is proved that gradient descent with this lr stays here for ever." in said
+    assert said.endswith("not more epochs, nor a leaky activation.")
+
+
+def test_what_is_only_observed_is_said_to_be(verdict: Callable[..., Verdict]) -> None:
+    tied = verdict("stuck_0.477", 0.4773856, cause="tied_inputs")
+    said = prose.verdict(NOTEBOOK, tied, epochs=10)
+    assert "one output to points with different labels ({00,01,10}|{11})" in said
+    assert "That it stays is observed, not proved." in said
+    assert "stays" not in prose.verdict(NOTEBOOK, verdict("descending", cause="slow"), epochs=10)
+
+
+def test_every_cause_has_words() -> None:
+    assert set(prose.WHY) == {*CAUSES, "unknown"}
+    assert set(prose.HELPS) == set(CAUSES)
+
+
+def test_the_description_is_markdown_with_the_evidence(verdict: Callable[..., Verdict]) -> None:
+    said = verdict("stuck_ln2", math.log(2.0), loss=math.log(2.0), cause="affine_collapse")
+    text = prose.description(NOTEBOOK, said, epochs=10_000)
+    assert text.startswith("Stuck at ln 2")
     assert "| final loss | 0.693147 |" in text
-    assert "| levels of the data | 0.6931, 0.4774, 0.3466 |" in text
+    assert "| epochs near ln2 | 9,852 |" in text
+    assert "| largest Hessian eigenvalue | 0.684 |" in text
+    assert r"| outputs tie | {00,01,10}\|{11} |" in text
+    assert "0.477 |" not in text

@@ -61,7 +61,7 @@ def arrays(client: MlflowClient, run_id: str, name: str) -> dict[str, np.ndarray
 
 
 def test_a_single_run_is_tracked_whole(store_uri: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (job,) = jobs((), epochs=2500)
+    (job,) = jobs((), epochs=5000)
     result = run_one(job, Options(uri=store_uri), folder=Path())
     client = MlflowClient(store_uri)
     assert result.run_id is not None
@@ -73,8 +73,13 @@ def test_a_single_run_is_tracked_whole(store_uri: str, capsys: pytest.CaptureFix
     assert run.data.params == {key: str(value) for key, value in job.spec.parameters().items()}
     assert run.data.tags["spec"] == job.spec.identity
     assert run.data.tags["outcome"] == "stuck_ln2"
+    assert run.data.tags["cause"] == "affine_collapse"
+    assert run.data.tags["units"] == "on dead on"
+    assert run.data.tags["staying"] == "certified"
+    assert run.data.metrics["units_dead"] == 1.0
+    assert abs(run.data.metrics["interaction"]) < 1e-9
     assert run.data.metrics["final_loss"] == alone.final_loss[0]
-    assert run.data.metrics["epochs_run"] == 2500
+    assert run.data.metrics["epochs_run"] == 5000
     history = client.get_metric_history(result.run_id, "loss")
     assert [(metric.step, metric.value) for metric in history] == list(enumerate(alone.losses[0].tolist()))
     assert [given.dataset.name for given in run.inputs.dataset_inputs] == ["xor"]
@@ -131,7 +136,7 @@ def test_a_sweep_is_one_parent_and_a_run_for_each_job(store_uri: str, capsys: py
     assert {"lr", "seed"}.isdisjoint(parent.data.params)
     counts = {outcome: [r.outcome for r in results].count(outcome) for outcome in {r.outcome for r in results}}
     assert parent.data.metrics == {"runs": 6.0, **counts}
-    assert files(client, parent.info.run_id) == {"curves.png", "table.csv"}
+    assert files(client, parent.info.run_id) == {"causes.csv", "curves.png", "table.csv"}
     assert "lr=0.1" in capsys.readouterr().out
 
 

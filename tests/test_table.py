@@ -1,6 +1,6 @@
 import csv
 
-from xorlab.table import count, tabulate
+from xorlab.table import count, explain, tabulate
 
 
 def test_a_cell_counts_converged_runs_first_and_then_the_commonest_outcome() -> None:
@@ -42,4 +42,14 @@ def test_markdown_and_csv_hold_the_same_cells() -> None:
     lines = table.markdown().splitlines()
     assert [[cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:])] == list(
         csv.reader(table.csv().splitlines())
+    )
+
+
+def test_causes_are_counted_within_outcomes_in_the_order_of_outcomes() -> None:
+    outcomes = ["stuck_ln2", "converged", "stuck_ln2", "stuck_ln2", "diverged"]
+    causes = ["all_dead", None, "affine_collapse", "affine_collapse", "diverged"]
+    assert explain(outcomes, causes).rows == (
+        ("converged", "1", ""),
+        ("stuck at ln 2", "3", "2 affine collapse, 1 all dead"),
+        ("diverged", "1", "1 diverged"),
     )

@@ -1,14 +1,16 @@
-"""What happened to a run: its outcome, told from its losses and its final outputs."""
+"""What happened to a run and why: its outcome, told from its losses and outputs; its cause; the evidence."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab import datasets
+from xorlab import datasets, evidence
+from xorlab.causes import Case, decide
+from xorlab.evidence import Evidence
 from xorlab.levels import name, spectrum
+from xorlab.network import PAD
 from xorlab.spec import RunSpec
 from xorlab.training import Trained
 
@@ -39,6 +41,8 @@ class Verdict:
     final_loss : the loss at the final parameters; NaN where not even the first was finite
     accuracy : the share of points on their side of p = 1/2, an undecided point counting half
     epochs_to_converge : the first epoch from which the loss stays low; None where the run did not converge
+    cause : why it did not converge, a key of `causes.CAUSES` or unknown; None where it did
+    evidence : what the cause rests on
     """
 
     outcome: str
@@ -46,6 +50,8 @@ class Verdict:
     final_loss: float
     accuracy: float
     epochs_to_converge: int | None
+    cause: str | None
+    evidence: Evidence
 
 
 def way(spec: RunSpec, epochs: int) -> float:
@@ -68,6 +74,7 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     trained : R runs of one shape
     converged_below : the loss below which a run has converged, if every point is on its side with a margin
     """
+    R, trained = len(trained.specs), _padded(trained)
     ways = np.array([way(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
     near = tolerance(ways)
     right = _signed(trained) * (1.0 / (1.0 + np.exp(-np.abs(trained.logits))) - 0.5)
@@ -75,21 +82,43 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
     flat = _flat(trained, near, ways)
     reached = _reached(trained, converged_below)
-    verdicts = []
-    for run, spec in enumerate(trained.specs):
-        final = float(trained.final_loss[run])
-        level = _nearest(spectrum(spec).values(), final, near[run])
-        outcome = _outcome(trained.stopped[run], bool(converged[run]), bool(flat[run]), level)
-        verdicts.append(
-            Verdict(
-                outcome=outcome,
-                level=level if outcome.startswith("stuck") else None,
-                final_loss=final,
-                accuracy=float(accuracy[run]),
-                epochs_to_converge=int(reached[run]) if outcome == "converged" else None,
-            )
+    finals, limits = trained.final_loss.tolist(), _limits(trained).tolist()
+    nearest = [_nearest(*of) for of in zip(trained.specs, finals, limits, near.tolist(), strict=True)]
+    outcomes = [_outcome(*of) for of in zip(trained.stopped, converged.tolist(), flat.tolist(), nearest, strict=True)]
+    stuck = np.array([outcome.startswith("stuck") for outcome in outcomes])
+    level = np.where(stuck, np.array(nearest, dtype=np.float64), np.nan)
+
+    with np.errstate(all="ignore"):
+        found = evidence.find(trained)
+        causes = decide(Case(trained=trained, found=found, resting=stuck, level=level, near=near))
+        seen = evidence.gather(found, trained)
+    return [
+        Verdict(
+            outcome=outcome,
+            level=nearest[run] if stuck[run] else None,
+            final_loss=finals[run],
+            accuracy=float(accuracy[run]),
+            epochs_to_converge=int(reached[run]) if outcome == "converged" else None,
+            cause=None if outcome == "converged" else causes[run],
+            evidence=seen[run],
         )
-    return verdicts
+        for run, outcome in enumerate(outcomes[:R])
+    ]
+
+
+def _padded(trained: Trained) -> Trained:
+    """Repeat the last run until R is a multiple of `PAD`, so that a run's evidence has the bits it has alone."""
+    runs = np.arange(-(-len(trained.specs) // PAD) * PAD).clip(max=len(trained.specs) - 1)
+    return Trained(
+        specs=tuple(trained.specs[run] for run in runs),
+        losses=trained.losses[runs] if runs.size > len(trained.specs) else trained.losses,
+        epochs=trained.epochs[runs],
+        stopped=tuple(trained.stopped[run] for run in runs),
+        initial=trained.initial,
+        final={name: array[runs] for name, array in trained.final.items()},
+        final_loss=trained.final_loss[runs],
+        logits=trained.logits[runs],
+    )
 
 
 def _outcome(stopped: str, converged: bool, flat: bool, level: float | None) -> str:
@@ -134,6 +163,17 @@ def _reached(trained: Trained, converged_below: float) -> NDArray[np.int64]:
     return np.where(high.any(axis=1), E - high[:, ::-1].argmax(axis=1), 0)
 
 
-def _nearest(candidates: Iterable[float], loss: float, near: float) -> float | None:
-    within = [level for level in candidates if abs(level - loss) <= near]
-    return min(within, key=lambda level: abs(level - loss), default=None)
+def _limits(trained: Trained) -> Array:
+    """Say where each loss is going, (R,): a gap that closes as C / t halves when t doubles."""
+    half = np.maximum(trained.epochs // 2 - 1, 0)
+    before = trained.losses[np.arange(len(half)), half]
+    return trained.final_loss - np.clip(np.nan_to_num(before - trained.final_loss), 0.0, NEAR[1])
+
+
+def _nearest(spec: RunSpec, final: float, limit: float, near: float) -> float | None:
+    """Return the level that a loss is at, or else the one that it is going to."""
+    for loss in (final, limit):
+        distances = {abs(level - loss): level for level in spectrum(spec).values()}
+        if distances and min(distances) <= near:
+            return distances[min(distances)]
+    return None

@@ -57,7 +57,7 @@ def name(level: float) -> str:
 
 def spectrum(spec: RunSpec) -> dict[str, float]:
     """Name the levels of a run's data and loss: ``{"ln2": 0.6931…, "0.477": …, "0.347": …}``."""
-    return dict(_spectrum(spec.data, spec.loss))
+    return _spectrum(spec.data, spec.loss)
 
 
 @cache

@@ -3,7 +3,7 @@
 import io
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from xorlab import datasets, figures, prose
 from xorlab.diagnosis import Verdict
 from xorlab.levels import spectrum
 from xorlab.network import evaluate
-from xorlab.outcomes import ordered, phrase
+from xorlab.outcomes import phrase
 from xorlab.pool import Chunk
 from xorlab.records import Data, Record
 from xorlab.spec import DataSpec, RunSpec
@@ -41,7 +41,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mappi
         name=name,
         description=prose.description(spec, verdict, epochs=epochs),
         params=_params(spec),
-        tags={"spec": spec.identity, "outcome": verdict.outcome},
+        tags={"spec": spec.identity, "outcome": verdict.outcome, **_tags(verdict)},
         metrics=_metrics(verdict, epochs),
         step=max(epochs - 1, 0),
         epochs=chunk.kept[mine],
@@ -112,28 +112,20 @@ def sweep(
     *,
     swept: Sequence[str],
     command: str,
-    table: Table | None,
-    outcomes: Sequence[str],
+    tables: Iterable[Table] = (),
+    outcomes: Sequence[str] = (),
 ) -> Record:
-    """The record of a sweep, the parent of its runs: what they share, what was swept, what came of it."""
+    """The record of a sweep, the parent of its runs: what they share, what was swept and, in the end, its outcome."""
     shared = set(_params(specs[0]).items()).intersection(*(_params(spec).items() for spec in specs[1:]))
-    counts = Counter(outcomes)
+    about = f"A sweep of {len(specs):,} runs: `{command}`\n"
+    counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
     return Record(
         name=name,
-        description=_sweep_description(command, table, counts, len(specs)),
+        description="\n".join([about, *(table.markdown() for table in tables)]),
         params=dict(sorted(shared)),
         tags={"xorlab.kind": "sweep", "swept": ",".join(swept), "command": command},
-        metrics={"runs": float(len(outcomes)), **{key: float(number) for key, number in counts.items()}}
-        if table
-        else {},
+        metrics={key: float(number) for key, number in counts.items()},
     )
-
-
-def _sweep_description(command: str, table: Table | None, counts: Counter[str], runs: int) -> str:
-    if table is None:
-        return f"A sweep of {runs:,} runs: `{command}`\n"
-    said = ", ".join(f"{counts[outcome]:,} {phrase(outcome)}" for outcome in ordered(counts))
-    return f"A sweep of {runs:,} runs: `{command}`\n\n{said}\n\n{table.markdown()}"
 
 
 def _params(spec: RunSpec) -> dict[str, str]:
@@ -146,10 +138,41 @@ def _data(spec: DataSpec) -> Data:
 
 
 def _metrics(verdict: Verdict, epochs: int) -> dict[str, float]:
-    metrics = {"final_loss": verdict.final_loss, "accuracy": verdict.accuracy, "epochs_run": float(epochs)}
-    if verdict.epochs_to_converge is not None:
-        metrics["epochs_to_converge"] = float(verdict.epochs_to_converge)
+    seen = verdict.evidence
+    states = [state for layer in seen.units for state in layer]
+    metrics = {
+        "final_loss": verdict.final_loss,
+        "accuracy": verdict.accuracy,
+        "epochs_run": float(epochs),
+        "epochs_to_converge": math.nan if verdict.epochs_to_converge is None else float(verdict.epochs_to_converge),
+        "gradient_norm": seen.gradient_norm,
+        "hessian_min": seen.hessian_min,
+        "hessian_max": seen.hessian_max,
+        "lr_lambda_max": seen.lr_lambda_max,
+        "interaction": seen.interaction,
+        "loss_bound": seen.bound,
+        **({f"units_{state}": float(states.count(state)) for state in ("dead", "on", "split")} if states else {}),
+    }
     return {key: value for key, value in metrics.items() if math.isfinite(value)}
+
+
+def _tags(verdict: Verdict) -> dict[str, str]:
+    """The cause and the evidence that is words."""
+    seen = verdict.evidence
+    plateaus = (
+        f"{level}: {count} epochs" + (f", left at {seen.left_at[level]}" if level in seen.left_at else "")
+        for level, count in seen.epochs_at.items()
+        if count
+    )
+    tags = {
+        "cause": verdict.cause,
+        "units": " | ".join(" ".join(layer) for layer in seen.units),
+        "partition": seen.partition,
+        "plateaus": "; ".join(plateaus),
+        "staying": "certified" if seen.certified else "observed" if verdict.outcome.startswith("stuck") else None,
+        "kink": "a pre-activation is 0: the Hessian is of one side" if seen.kink else None,
+    }
+    return {key: value for key, value in tags.items() if value}
 
 
 def _axis(values: Array) -> Array:

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,11 +21,13 @@ from xorlab.logbook import npz
 from xorlab.options import Options
 from xorlab.pool import Chunk
 from xorlab.spec import RunSpec
-from xorlab.table import REPLICATES, Table, tabulate
+from xorlab.table import REPLICATES, Table, explain, tabulate
 from xorlab.tracking import Tracker
 
 OWN_FILES = 1000
 """In a sweep of more runs than this the parent carries their weights and configurations."""
+LINE = 100
+"""Columns of a paragraph in the terminal."""
 PANELS = 12
 """A sweep of more settings than this has its curves in one panel."""
 CURVE_POINTS = 200
@@ -42,12 +45,13 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What became of a job: its run in MLflow, its outcome and final loss, or why it failed."""
+    """What became of a job: its run in MLflow, its outcome, final loss and cause, or why it failed."""
 
     run_id: str | None
     outcome: str | None
     final_loss: float | None
     error: str | None
+    cause: str | None = None
 
 
 def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
@@ -81,7 +85,7 @@ def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
         tracker.close(run_id, logbook.run(chunk, 0, name, log_every=options.log_every, artifacts=artifacts))
     _point_to(uri, tracker.experiment_id, run_id, folder)
     verdict = chunk.verdicts[0]
-    return JobResult(run_id, verdict.outcome, verdict.final_loss, None)
+    return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
 
 
 def run_many(
@@ -111,7 +115,7 @@ def run_many(
     specs = [job.spec for job in jobs]
     name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"
     about: dict[str, Any] = {"swept": swept, "command": command}
-    with _terminable(), tracker.running(logbook.sweep(name, specs, table=None, outcomes=[], **about)) as parent:
+    with _terminable(), tracker.running(logbook.sweep(name, specs, **about)) as parent:
         sweep = _Sweep(jobs, options, swept)
         epochs = sum(spec.epochs for spec in specs)
         try:
@@ -121,10 +125,11 @@ def run_many(
         except BaseException:
             print(f"{len(sweep.results):,} of {len(jobs):,} runs are finished and kept", file=sys.stderr)
             raise
-        table = sweep.table()
-        done = logbook.sweep(name, specs, table=table, outcomes=sweep.outcomes(), **about)
-        tracker.close(parent, replace(done, artifacts=sweep.artifacts(table)))
-    terminal.show(table)
+        tables = sweep.tables()
+        done = logbook.sweep(name, specs, tables=tables.values(), outcomes=sweep.outcomes(), **about)
+        tracker.close(parent, replace(done, artifacts=sweep.artifacts(tables)))
+    for table in tables.values():
+        terminal.show(table)
     _point_to(uri, tracker.experiment_id, parent, folder)
     return [sweep.results[place] for place in range(len(jobs))]
 
@@ -173,7 +178,7 @@ class _Sweep:
         ]
         ids = tracker.write(records, parent=parent)
         for place, run_id, verdict, record in zip(places, ids, chunk.verdicts, records, strict=True):
-            self.results[place] = JobResult(run_id, verdict.outcome, verdict.final_loss, None)
+            self.results[place] = JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
             points = np.unique(np.geomspace(1, max(len(record.epochs), 1), CURVE_POINTS).astype(int)) - 1
             self.curves.append((run_id, record.epochs[points], record.losses[points]))
         if self._artifacts() == "sweep":
@@ -184,13 +189,18 @@ class _Sweep:
         """Return each job's outcome, in order; failed where it has none."""
         return [self.results[place].outcome or "failed" for place in range(len(self.jobs))]
 
-    def table(self) -> Table:
-        """Lay out the outcomes by what was swept."""
-        return tabulate([self._setting(place) for place in range(len(self.jobs))], self.outcomes())
+    def tables(self) -> dict[str, Table]:
+        """Lay out the outcomes by what was swept, and the causes by outcome."""
+        places = range(len(self.jobs))
+        causes = [self.results[place].cause for place in places]
+        return {
+            "table": tabulate([self._setting(place) for place in places], self.outcomes()),
+            "causes": explain(self.outcomes(), causes),
+        }
 
-    def artifacts(self, table: Table) -> dict[str, bytes]:
-        """Make what the parent carries: the table, the picture of all curves, and files for many runs."""
-        found = {"table.csv": table.csv().encode()}
+    def artifacts(self, tables: Mapping[str, Table]) -> dict[str, bytes]:
+        """Make what the parent carries: the tables, the picture of all curves, and files for many runs."""
+        found = {f"{name}.csv": table.csv().encode() for name, table in tables.items()}
         if self.curves:
             found["curves.png"] = self._picture()
         if self._artifacts() == "sweep":
@@ -256,7 +266,7 @@ def _tell(chunk: Chunk, every: int) -> None:
     print("Predictions:")
     for line in prose.predictions(spec, chunk.trained.logits[0]):
         print(f"  {line}")
-    print(f"Outcome: {prose.outcome(spec, verdict, epochs=epochs)}")
+    print(textwrap.fill(f"Outcome: {prose.verdict(spec, verdict, epochs=epochs)}", LINE))
 
 
 def _point_to(uri: str, experiment_id: str, run_id: str, folder: Path) -> None:

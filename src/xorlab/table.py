@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from xorlab.outcomes import ordered, phrase
+
 REPLICATES = ("seed",)
 """Keys that are repeated to count over, not compared."""
 
@@ -40,6 +42,26 @@ def count(outcomes: Iterable[str]) -> str:
     converged = counts.pop("converged", 0)
     others = [f"{number} {short(outcome)}" for outcome, number in counts.most_common()]
     return ", ".join([f"{converged}/{converged + counts.total()} converged", *others])
+
+
+def explain(outcomes: Sequence[str], causes: Sequence[str | None]) -> Table:
+    """Count the causes within each outcome; a run that converged has none."""
+    found = {
+        outcome: [cause for at, cause in zip(outcomes, causes, strict=True) if at == outcome] for outcome in outcomes
+    }
+    rows = [
+        (
+            phrase(outcome),
+            f"{len(found[outcome]):,}",
+            ", ".join(f"{n:,} {why}" for why, n in _commonest(found[outcome])),
+        )
+        for outcome in ordered(found)
+    ]
+    return Table(head=("outcome", "runs", "causes"), rows=tuple(rows))
+
+
+def _commonest(causes: Iterable[str | None]) -> list[tuple[str, int]]:
+    return Counter(cause.replace("_", " ") for cause in causes if cause).most_common()
 
 
 def tabulate(settings: Sequence[dict[str, str]], outcomes: Sequence[str]) -> Table:

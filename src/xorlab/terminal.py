@@ -52,3 +52,4 @@ def show(table: Table) -> None:
     for row in table.rows:
         grid.add_row(*row)
     console.print(grid)
+    console.print()
