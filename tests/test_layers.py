@@ -11,9 +11,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "xorlab"
 
 ROOMS = {
-    "numerics": "errors rules spec theory environment datasets initializers functions contractions network optimizers ensemble"
-    " training levels curvature evidence causes diagnosis",
-    "tracking": "records store bulk tracking",
+    "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
+    " training levels curvature evidence causes diagnosis theory",
+    "tracking": "interrupts records store bulk tracking",
     "analysis": "outcomes columns reading runs statistics summary figures",
     "joins": "options table terminal prose pool logbook sweep",
     "entry": "overrides refusals composition multirun",
