@@ -1,22 +1,20 @@
 """From specifications to tracked runs: a single run that tells its story, and a sweep that counts its outcomes."""
 
 import json
-import signal
 import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xorlab import figures, levels, logbook, pool, prose, store, terminal, training
 from xorlab.errors import SpecError
+from xorlab.interrupts import held, terminable
 from xorlab.logbook import npz
 from xorlab.options import Options
 from xorlab.pool import Chunk
@@ -73,7 +71,7 @@ def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
     uri = store.uri(options.uri, folder=folder)
     tracker = Tracker(uri, options.experiment, folder=folder)
     name = prose.title(job.spec)
-    with _terminable(), tracker.running(logbook.opening(job.spec, name)) as run_id:
+    with terminable(), tracker.running(logbook.opening(job.spec, name)) as run_id:
         with terminal.Bars(runs=1, epochs=job.spec.epochs) as bars:
             chunk = next(_chunks([job], replace(options, workers=1, log_every=1), bars))
         if chunk.trained is None:
@@ -115,13 +113,14 @@ def run_many(
     specs = [job.spec for job in jobs]
     name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"
     about: dict[str, Any] = {"swept": swept, "command": command}
-    with _terminable(), tracker.running(logbook.sweep(name, specs, **about)) as parent:
+    with terminable(), tracker.running(logbook.sweep(name, specs, **about)) as parent:
         sweep = _Sweep(jobs, options, swept)
         epochs = sum(spec.epochs for spec in specs)
         try:
             with terminal.Bars(runs=len(jobs), epochs=epochs) as bars:
                 for chunk in _chunks(jobs, options, bars):
-                    bars.tracked(sweep.track(chunk, tracker, parent))
+                    with held():
+                        bars.tracked(sweep.track(chunk, tracker, parent))
         except BaseException:
             print(f"{len(sweep.results):,} of {len(jobs):,} runs are finished and kept", file=sys.stderr)
             raise
@@ -277,17 +276,3 @@ def _point_to(uri: str, experiment_id: str, run_id: str, folder: Path) -> None:
     )
     where = f"run `{serve}` in {folder} and open " if not uri.startswith("http") else "open "
     print(f"To see it, {where}{store.page(uri, experiment_id, run_id)}")
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, with the store put in order; the exit status is 143."""
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from xorlab import environment, store  # before MLflow, whose telemetry it settles
 from xorlab.errors import StoreError
+from xorlab.interrupts import held
 from xorlab.records import Data, Record
 
 # isort: split
@@ -83,9 +84,9 @@ class Tracker:
 
     def close(self, run_id: str, record: Record) -> None:
         """End an open run, once, with all that `record` holds."""
-        self._describe(run_id, record)
-        self.add_artifacts(run_id, record.artifacts)
-        with store.reported(self.uri):
+        with held(), store.reported(self.uri):
+            self._describe(run_id, record)
+            self.add_artifacts(run_id, record.artifacts)
             if self._engine is None:
                 metrics = [Metric(*row) for row in record.curve() + record.values()]
                 self._client.log_batch(run_id, metrics=metrics)
@@ -133,7 +134,7 @@ class Tracker:
             for run_id, record in zip(ids, records, strict=True)
         }
         inputs = {run_id: self._input(record.data) for run_id, record in runs.items() if record.data}
-        with store.reported(self.uri):
+        with held(), store.reported(self.uri):
             for run_id, record in runs.items():
                 self._save(bulk.artifact_uri(self._experiment, run_id), record.artifacts)
             with self._engine.begin() as connection:
