@@ -13,6 +13,7 @@ from xorlab import pool, theory
 from xorlab.datasets import load
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import STYLE, colour
+from xorlab.levels import spectrum
 from xorlab.outcomes import ordered, phrase
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
 
@@ -32,6 +33,7 @@ def compare(networks: int) -> Comparison:
     checks = [check for width in WIDTHS for check in _checks(width, fates[width])]
     words = {
         "fates": _table(fates),
+        "levels": _levels(),
         "fates_rates": _rates(fates),
         "fates_runs": f"{runs:,}",
         "fates_affine_converged": _example(classes[3], ends[3], "affine, a unit live", "converged"),
@@ -60,15 +62,18 @@ def outcomes(width: int, runs: int) -> list[str]:
 
 
 def _checks(width: int, counted: Counter[tuple[str, str]]) -> list[Check]:
-    """No more runs converge than start with two live units, and none of the others; all dead stays at ln 2."""
+    """No more runs converge than start with two live units, and none of the others; the rest is at levels."""
     converged = Counter(start for start, end in counted.elements() if end == "converged")
     few = sum(converged[start] for start in (CLASSES[0], CLASSES[2]))
     left = sum(count for (start, end), count in counted.items() if start == CLASSES[0] and end != "stuck_ln2")
+    ends = {"converged", *(f"stuck_{name}" for name in spectrum(RunSpec()))}
+    elsewhere = sum(count for (_, end), count in counted.items() if end not in ends)
     bound = theory.start(InitSpec(), width).two_live
     return [
         Check(f"converged, width {width}", (0.0, bound), interval(converged.total(), counted.total())),
         Check(f"converged from one split unit or none, width {width}", (0.0, 0.0), (few, few)),
         Check(f"all dead that left ln 2, width {width}", (0.0, 0.0), (left, left)),
+        Check(f"neither converged nor at a level, width {width}", (0.0, 0.0), (elsewhere, elsewhere)),
     ]
 
 
@@ -86,6 +91,17 @@ def _table(fates: Fates) -> str:
         for start in CLASSES
     ]
     return table(["hidden", "at the start", *(phrase(name) for name in names)], rows)
+
+
+def _levels() -> str:
+    """List the levels of some data sets and losses."""
+    data = {"XOR": DataSpec(), "AND": DataSpec(name="and"), "parity of 3": DataSpec(name="parity")}
+    rows = []
+    for name, own in data.items():
+        for loss in ("bce", "mse"):
+            found = spectrum(RunSpec(data=own, loss=loss)).values()
+            rows.append([name, loss, ", ".join(f"{level:.4f}" for level in found)])
+    return table(["data", "loss", "levels above 0"], rows)
 
 
 def _rates(fates: Fates) -> str:

@@ -32,7 +32,7 @@ SMALL_RUNS, SMALL_EPOCHS, SMALL_DROP = 40, 20_000, 1e-2
 
 def compare(networks: int) -> Comparison:
     """Compare the escape time with runs that start beside a saddle of known curvature."""
-    told = [[time(distance, lr) for distance in DISTANCES] for lr in RATES]
+    told = [[escape(distance, lr) for distance in DISTANCES] for lr in RATES]
     trained = runs([(distance, lr) for lr, distance in product(RATES, DISTANCES)], epochs=math.ceil(1.2 * told[0][-1]))
     seen = (trained.losses < math.log(2.0) - DROP).argmax(axis=1).reshape(len(RATES), len(DISTANCES))
     checks = [
@@ -55,7 +55,7 @@ def compare(networks: int) -> Comparison:
     return Comparison(checks, words, lambda: _draw(trained, told, seen))
 
 
-def time(distance: float, lr: float) -> float:
+def escape(distance: float, lr: float) -> float:
     """Predict the epoch at which the loss, ln 2 - |eigenvalue| a^2 / 2 at a distance a, has fallen by `DROP`."""
     reach = math.sqrt(2.0 * DROP / -SADDLE.eigenvalue)
     return theory.escape_time(distance, reach, lr=lr, eigenvalue=SADDLE.eigenvalue)
