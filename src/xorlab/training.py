@@ -125,7 +125,7 @@ def _drawn(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState
 
 def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[str, Array], list[RandomState]]:
     """Check that `initial` holds the R networks; their streams have drawn nothing yet."""
-    wanted = {}
+    wanted: dict[str, tuple[int, ...]] = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(units(specs[0])), start=1):
         wanted |= {f"W{layer}": (len(specs), fan_in, fan_out), f"b{layer}": (len(specs), fan_out)}
     got = {name: array.shape for name, array in initial.items()}

@@ -1,0 +1,170 @@
+"""A run from MLflow's record alone: its specification, checked against its identity, and what else it tells."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xorlab import reading, runs, store  # before mlflow, whose telemetry it turns off
+from xorlab.columns import PARAMETERS
+from xorlab.errors import SpecError, XorlabError
+from xorlab.spec import NUMERICS, DataSpec, InitSpec, OptimizerSpec, RunSpec
+
+from mlflow import MlflowClient  # isort: skip
+from mlflow.entities import Run  # isort: skip
+
+Array = NDArray[np.float64]
+
+SHOWN = 12
+"""Digits of an identity that are shown."""
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """A run as MLflow has it.
+
+    Attributes
+    ----------
+    run_id, experiment : where it is kept, the experiment by its name
+    start : when it began
+    spec : its specification, from its params
+    tags, metrics : what it tells beside: text, and last values
+    """
+
+    run_id: str
+    experiment: str
+    start: datetime
+    spec: RunSpec
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+def recall(run: str, uri: str | None = None, *, experiment: str = "xorlab") -> Recalled:
+    """Recall the run that `run`, its id or the beginning of it, names.
+
+    Raises
+    ------
+    XorlabError
+        Where there is no such run, or more than one; where it is a sweep, or no run of xorlab's; where its
+        params make another identity than its tag ``spec`` says.
+    """
+    address = store.uri(uri)
+    found = _found(run, address, experiment)
+    if len(found) != 1:
+        count = "several" if found else "no run"
+        raise XorlabError(
+            f"RUN must be the id of a run in {experiment}, or its beginning; got {run!r}, which is {count}"
+        )
+    return _recalled(found[0], experiment)
+
+
+def unconverged(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> tuple[list[Recalled], int]:
+    """Recall the runs of a sweep that have an outcome other than converged; count all that have an outcome.
+
+    Parameters
+    ----------
+    sweep
+        Its run id, the beginning of it, or ``latest``.
+    """
+    table = runs.load(uri, experiment=experiment, sweep=sweep).dropna(subset="outcome")
+    client = MlflowClient(store.uri(uri))
+    chosen = table["run_id"][table["outcome"] != "converged"]
+    return [_recalled(client.get_run(run_id), experiment) for run_id in chosen], len(table)
+
+
+def curve(recalled: Recalled, uri: str | None = None) -> tuple[NDArray[np.int64], Array]:
+    """Read the recorded losses of a run: their epochs (K,), ascending, and their values (K,)."""
+    table = runs.curves(pd.DataFrame({"run_id": [recalled.run_id], "sweep": [None]}), uri)
+    return table["epoch"].to_numpy(np.int64), table["loss"].to_numpy(np.float64)
+
+
+def specification(params: Mapping[str, str]) -> RunSpec:
+    """Build the specification of a run's params, which are text.
+
+    Raises
+    ------
+    SpecError
+        Where they are not those of a specification.
+    """
+    nested: dict[str, Any] = {}
+    for key, text in params.items():
+        *group, name = key.split(".", 1)
+        place = nested.setdefault(group[0], {}) if group else nested
+        try:
+            place[name] = READINGS.get(key, KINDS.get(PARAMETERS.get(key, str), str))(text)
+        except (KeyError, ValueError) as error:
+            raise SpecError(f"{key} must be readable; got {text!r}") from error
+    return RunSpec.from_mapping(nested)
+
+
+KINDS: dict[type, Callable[[str], Any]] = {
+    float: float,
+    int: int,
+    bool: {"True": True, "False": False}.__getitem__,
+}
+"""How the text of a parameter is read, by its type; other text stays as it is."""
+
+READINGS: dict[str, Callable[[str], Any]] = {
+    "arch.hidden": json.loads,
+    "batch_size": lambda text: text if text == "full" else int(text),
+}
+"""How the text of a parameter that is no plain value is read."""
+
+
+def overrides(spec: RunSpec) -> list[str]:
+    """Say how `spec` is typed after ``python train.py``: groups and values that are not the defaults."""
+    plain = RunSpec()
+    groups = {key: getattr(spec, key).name for key in ("data", "init", "optimizer")}
+    chosen = [f"{key}={name}" for key, name in groups.items() if name != getattr(plain, key).name]
+    init = (
+        InitSpec(name=spec.init.name, path="", sha256="") if spec.init.name == "file" else InitSpec(name=spec.init.name)
+    )
+    near = replace(
+        plain, data=DataSpec(name=spec.data.name), init=init, optimizer=OptimizerSpec(name=spec.optimizer.name)
+    ).parameters()
+    values = {key: value for key, value in spec.parameters().items() if near.get(key) != value}
+    values.pop("init.sha256", None)
+    return chosen + [f"{key}={_typed(value)}" for key, value in values.items()]
+
+
+def _typed(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list | bool) else str(value)
+
+
+def _found(run: str, address: str, experiment: str) -> list[Run]:
+    number = reading.reader(address).experiment(experiment)
+    if number is None:
+        raise XorlabError(f"experiment must be one that has runs; got {experiment!r}")
+    if not re.fullmatch("[0-9a-f]{1,32}", run):
+        return []
+    return list(MlflowClient(address).search_runs([number], f"attributes.run_id LIKE '{run}%'", max_results=2))
+
+
+def _recalled(run: Run, experiment: str) -> Recalled:
+    run_id, tags = run.info.run_id, run.data.tags
+    if tags.get(runs.KIND) == "sweep":
+        raise XorlabError(f"RUN must be one run; got {run_id}, which is a sweep of them")
+    if "spec" not in tags:
+        raise XorlabError(f"RUN must be a run of xorlab's, with a tag spec; got {run_id}, which has none")
+    try:
+        spec = specification(run.data.params)
+    except SpecError as error:
+        raise XorlabError(f"the params of run {run_id} must be a specification's; {error}") from error
+    if spec.identity != tags["spec"]:
+        raise XorlabError(_another(run_id, spec, tags))
+    start = datetime.fromtimestamp(run.info.start_time / 1000.0, UTC)
+    return Recalled(run_id, experiment, start, spec, dict(tags), dict(run.data.metrics))
+
+
+def _another(run_id: str, spec: RunSpec, tags: Mapping[str, str]) -> str:
+    """Say that a run is not the one its params describe, and why where the tags tell."""
+    numerics = tags.get("numerics", str(NUMERICS))
+    why = f"; its numerics are {numerics}, these are {NUMERICS}" if numerics != str(NUMERICS) else ""
+    pair = f"its params make {spec.identity[:SHOWN]}…, its tag spec is {tags['spec'][:SHOWN]}…"
+    return f"run {run_id} must have the identity of its params; {pair}{why}"
