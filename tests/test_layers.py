@@ -14,8 +14,8 @@ ROOMS = {
     "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
     " training levels curvature evidence causes diagnosis theory",
     "tracking": "interrupts records store bulk tracking",
-    "analysis": "outcomes columns reading runs statistics summary figures",
-    "joins": "options table terminal prose pool logbook sweep",
+    "analysis": "outcomes columns reading runs recall statistics summary figures",
+    "joins": "options table terminal prose pool logbook sweep verification remedies trials advice",
     "entry": "overrides refusals composition multirun",
 }
 """Every module's room; a module may import those that stand before it in its room, and what `REACH` says."""

@@ -1,0 +1,101 @@
+"""Say why a run did not converge, try what would have helped, and log the answer to the run."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xorlab.errors import XorlabError
+
+if TYPE_CHECKING:
+    from xorlab.advice import Section
+    from xorlab.recall import Recalled
+    from xorlab.trials import Answer
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Answer for the run or the sweep that the command line names; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        _why(options)
+    except XorlabError as error:
+        print(f"why.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("run", metavar="RUN", nargs="?", help="a run's id, or the beginning of it")
+    which.add_argument("--sweep", help="all runs of a sweep that did not converge: its id, the beginning, or latest")
+    parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
+    parser.add_argument("--experiment", default="xorlab", help="the experiment's name (%(default)s)")
+    below = "the loss below which a run has converged (%(default)s)"
+    parser.add_argument("--converged-below", type=float, default=0.1, help=below)
+    return parser
+
+
+def _why(options: argparse.Namespace) -> None:
+    from xorlab import recall
+
+    where = {"uri": options.uri, "experiment": options.experiment}
+    if options.sweep is None:
+        recalled = [recall.recall(options.run, **where)]
+        (answer,) = _answers(recalled, options)
+        _show_run(recalled[0], answer)
+    else:
+        recalled, count = recall.unconverged(options.sweep, **where)
+        print(f"{len(recalled):,} of {count:,} runs of the sweep did not converge.")
+        if not recalled:
+            return
+        _show_sweep(_answers(recalled, options))
+    runs = f"run {recalled[0].run_id}" if len(recalled) == 1 else f"each of the {len(recalled):,} runs"
+    print(f"Logged to {runs}: why.md and why.csv, among the artifacts.")
+
+
+def _answers(recalled: "Sequence[Recalled]", options: argparse.Namespace) -> "list[Answer]":
+    """Try the remedies and log what came of them to each run."""
+    from xorlab import advice, store, trials
+    from xorlab.tracking import Tracker
+
+    start = time.perf_counter()
+    answers = trials.answer([run.spec for run in recalled], converged_below=options.converged_below)
+    print(f"Tried in {time.perf_counter() - start:.1f} s.\n")
+    tracker = Tracker(store.uri(options.uri), options.experiment, folder=ROOT)
+    for run, answer in zip(recalled, answers, strict=True):
+        files = {"why.md": advice.markdown(answer).encode(), "why.csv": advice.table_csv(answer).encode()}
+        tracker.add_artifacts(run.run_id, files)
+    return answers
+
+
+def _show_run(recalled: "Recalled", answer: "Answer") -> None:
+    from xorlab import advice, prose
+
+    print(f"{prose.title(answer.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
+    print(f"Outcome: {prose.verdict(answer.spec, answer.verdict, epochs=answer.epochs)}\n")
+    for section in advice.sections(answer):
+        _show(section)
+
+
+def _show_sweep(answers: "Sequence[Answer]") -> None:
+    from xorlab import advice
+
+    for section in [advice.tally(answers), *advice.settings(answers)]:
+        _show(section)
+
+
+def _show(section: "Section") -> None:
+    from xorlab import terminal
+
+    print(f"{section.question}\n{section.said}\n")
+    if section.table is not None:
+        terminal.show(section.table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
