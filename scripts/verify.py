@@ -35,7 +35,8 @@ def _verify(options: argparse.Namespace) -> bool:
     epochs, losses = recall.curve(recalled, options.uri)
     if not len(epochs):
         raise XorlabError(f"RUN must have losses on record; got {recalled.run_id}, which has none")
-    trained = training.train([recalled.spec])
+    initial = recall.weights(recalled, options.uri) if recalled.spec.init.name == "file" else None
+    trained = training.train([recalled.spec], initial=initial)
     final = recalled.metrics.get("final_loss", float("nan"))
     comparison = verification.compare(epochs, losses, final, trained)
     print(f"{prose.title(recalled.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")

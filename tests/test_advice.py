@@ -53,9 +53,19 @@ def test_the_table_is_tidy_and_holds_every_trial(answers):
 
 
 def test_a_start_that_no_seed_changes_is_told(answers):
-    said = advice.renewal(answers[3]).said
-    assert "All seeds have the same weights under init=zeros" in said
-    assert not any(word in said for word in ("likelier", "As it is"))
+    section = advice.renewal(answers[3])
+    assert "All seeds have the same weights under init=zeros" in section.said
+    assert "As it is" not in section.said
+    assert section.table is not None
+    assert section.table.head[-1] == "95 % interval"
+
+
+def test_the_best_setting_is_praised_only_where_it_is_surely_better(answers):
+    remedies = [prospect.remedy for prospect in answers[0].prospects[:2]]
+    plain = replace(remedies[0], override="")
+    near, far = ((trials.Prospect(remedies[1], 100, count), trials.Prospect(plain, 100, 50)) for count in (55, 90))
+    assert "`python train.py" not in advice.renewal(replace(answers[0], prospects=near)).said
+    assert "1 of 1 other settings are likelier to" in advice.renewal(replace(answers[0], prospects=far)).said
 
 
 def test_many_runs_are_counted_by_what_happened_to_them(answers):
@@ -79,12 +89,13 @@ def test_each_setting_of_many_runs_is_asked_once(answers):
 
 
 def test_the_best_setting_can_be_typed(answers):
-    best = answers[0].prospects[0].remedy
-    said = advice.renewal(answers[0]).said
+    remedy = answers[0].prospects[0].remedy
+    best, plain = trials.Prospect(remedy, 100, 90), trials.Prospect(replace(remedy, override=""), 100, 50)
+    said = advice.renewal(replace(answers[0], prospects=(best, plain))).said
     command = re.search("`python train.py -m (.*)`", said)
     assert command is not None
     words = command[1].split()
-    assert set(best.override.split()) | {"epochs=1500"} <= set(words)
+    assert set(remedy.override.split()) | {"epochs=1500"} <= set(words)
     assert words[-1] == "seed=1000..1099"
 
 

@@ -41,6 +41,7 @@ def test_a_file_of_weights_is_known_without_being_there(tmp_path):
     spec = RunSpec(init=InitSpec(name="file", path=str(tmp_path / "w.npz")))
     (tmp_path / "w.npz").unlink()
     assert recall.specification(params(spec)).identity == spec.identity
+    assert recall.overrides(spec) == ["init=file", f"init.path={spec.init.path}"]
 
 
 @pytest.mark.parametrize(

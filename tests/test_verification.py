@@ -49,7 +49,7 @@ def test_the_final_loss_counts(trained):
     assert list(told(comparison))[1] == "1 of 51 losses differ, by 0.5 at most"
 
 
-@pytest.mark.parametrize("gone", [5, 49])
+@pytest.mark.parametrize("gone", [1, 5, 49])
 def test_a_loss_that_is_not_on_record_differs(trained, gone):
     epochs, losses = (np.delete(array, gone) for array in recorded(trained))
     comparison = compare(epochs, losses, trained.final_loss[0], trained)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xorlab import store
@@ -88,6 +89,18 @@ def test_a_difference_that_the_environment_may_explain(tampered):
     assert status == 1
     assert "different, first at the final loss: recorded 0.5, today 0.69" in printed
     assert printed.endswith("The environment: numpy may explain it.\n")
+
+
+def test_a_run_from_a_file_is_verified_without_the_file(written):
+    folder, _ = written
+    path = folder / "w.npz"
+    np.savez(path, W1=np.linspace(-1.0, 1.0, 6).reshape(2, 3), W2=np.ones((3, 1)))
+    words = ("init=file", f"init.path={path}", "epochs=60", "batch_size=3", "shuffle=true")
+    run_id = re.findall("^Run ([0-9a-f]{32}) ", command(folder, "train.py", *words).stdout, re.MULTILINE)[0]
+    path.unlink()
+    called = command(folder, "scripts/verify.py", run_id)
+    assert (called.returncode, called.stderr) == (0, "")
+    assert "identical: 60 losses" in called.stdout
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xorlab import prose, recall
@@ -103,15 +103,15 @@ def settings(answers: Sequence[Answer]) -> list[Section]:
 def renewal(answer: Answer) -> Section:
     """Say what makes a new run of this setting likelier to converge."""
     plain = next((prospect for prospect in answer.prospects if not prospect.remedy.override), None)
-    rows = tuple(_row(prospect, plain) for prospect in answer.prospects)
-    said = [
-        f"Each setting has {len(SEEDS)} new runs of {answer.spec.epochs:,} epochs, seeds {SEEDS[0]} to {SEEDS[-1]}.",
-        *_comparison(answer, plain),
-        f"To see the best of them: {_command(answer.prospects[0].remedy.spec)}",
-    ]
-    return Section(
-        RENEWAL, " ".join(said), Table(("setting", "as typed", "converged", "95 % interval", "than as it is"), rows)
-    )
+    said = f"Each setting has {len(SEEDS)} new runs of {answer.spec.epochs:,} epochs, seeds {SEEDS[0]} to {SEEDS[-1]}."
+    head: tuple[str, ...] = ("setting", "as typed", "converged", "95 % interval")
+    rows = [_row(prospect) for prospect in answer.prospects]
+    if plain is None:
+        alike = f"All seeds have the same weights under init={answer.spec.init.name}, so only other starts are tried."
+        return Section(RENEWAL, f"{said} {alike}", Table(head, tuple(rows)))
+    words = ["" if each is plain else AGAINST[each.against(plain)] for each in answer.prospects]
+    told = tuple((*row, word) for row, word in zip(rows, words, strict=True))
+    return Section(RENEWAL, f"{said} {_comparison(answer, plain)}", Table((*head, "than as it is"), told))
 
 
 def _rescue(answer: Answer) -> Section:
@@ -134,23 +134,21 @@ def _rescue(answer: Answer) -> Section:
     return Section(question, said, Table(("remedy", "as typed", "epochs more", "then it is", "loss"), rows))
 
 
-def _comparison(answer: Answer, plain: Prospect | None) -> Iterator[str]:
-    """Compare the settings with the run's own."""
-    if plain is None:
-        yield f"All seeds have the same weights under init={answer.spec.init.name}, so only other starts are tried."
-        return
+def _comparison(answer: Answer, plain: Prospect) -> str:
+    """Compare the settings with the run's own, and say how to see the best for oneself."""
     better = sum(prospect.against(plain) > 0 for prospect in answer.prospects)
-    rest = len(answer.prospects) - 1
-    yield (
-        f"As it is, {plain.converged} of {plain.n} converge; {better} of {rest} other settings are likelier to, "
-        "in that the two intervals do not overlap."
+    so_far = f"As it is, {plain.converged} of {plain.n} converge"
+    if not better:
+        return f"{so_far}; the interval of no other setting lies above that one's."
+    count = (
+        f"{better} of {len(answer.prospects) - 1} other settings are likelier to: their intervals lie above that one's"
     )
+    return f"{so_far}; {count}. To see the best of them: {_command(answer.prospects[0].remedy.spec)}"
 
 
-def _row(prospect: Prospect, plain: Prospect | None) -> tuple[str, ...]:
+def _row(prospect: Prospect) -> tuple[str, ...]:
     low, high = (percent(rate) for rate in prospect.interval)
-    word = "" if plain is None or prospect is plain else AGAINST[prospect.against(plain)]
-    return (*_about(prospect), f"{prospect.converged} of {prospect.n}", f"{low} to {high} %", word)
+    return (*_about(prospect), f"{prospect.converged} of {prospect.n}", f"{low} to {high} %")
 
 
 def _about(trial: Rescue | Prospect) -> tuple[str, str]:

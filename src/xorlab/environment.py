@@ -21,8 +21,8 @@ def today() -> dict[str, str]:
 
 def machine() -> str:
     """Name the system, the processor, and the widest instructions that NumPy finds on it."""
-    config = np.show_config(mode="dicts")  # type: ignore[func-returns-value]
-    simd = (config or {}).get("SIMD Extensions", {})
+    config = np.show_config(mode="dicts") or {}
+    simd = config.get("SIMD Extensions", {})
     widest = [*simd.get("baseline", []), *simd.get("found", [])][-1:]
     return ", ".join([f"{platform.system()} {platform.machine()}", _processor(), *widest])
 

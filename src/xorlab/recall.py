@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from mlflow import MlflowClient  # isort: skip
 from mlflow.entities import Run  # isort: skip
 
 Array = NDArray[np.float64]
+
+INITIAL = "initial_weights.npz"
+"""The artifact that a run began with."""
 
 SHOWN = 12
 """Digits of an identity that are shown."""
@@ -82,6 +86,24 @@ def curve(recalled: Recalled, uri: str | None = None) -> tuple[NDArray[np.int64]
     """Read the recorded losses of a run: their epochs (K,), ascending, and their values (K,)."""
     table = runs.curves(pd.DataFrame({"run_id": [recalled.run_id], "sweep": [None]}), uri)
     return table["epoch"].to_numpy(np.int64), table["loss"].to_numpy(np.float64)
+
+
+def weights(recalled: Recalled, uri: str | None = None) -> dict[str, Array]:
+    """Read the initial weights that a run carries: W1 (1, D, H), b1 (1, H), W2, … as an ensemble of one.
+
+    Raises
+    ------
+    XorlabError
+        Where it carries none, as in a sweep of many runs.
+    """
+    client = MlflowClient(store.uri(uri))
+    if INITIAL not in {file.path for file in client.list_artifacts(recalled.run_id)}:
+        raise XorlabError(f"run {recalled.run_id} must carry {INITIAL} to start from; it does not")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        np.load(client.download_artifacts(recalled.run_id, INITIAL, folder), allow_pickle=False) as file,
+    ):
+        return {name: file[name][None] for name in file.files}
 
 
 def specification(params: Mapping[str, str]) -> RunSpec:
