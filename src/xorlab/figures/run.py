@@ -62,8 +62,8 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
     mesh = ax.pcolormesh(grid_x1, grid_x2, surface, **shade)
     bar = figure.colorbar(mesh, ax=ax, ticks=[0, 0.25, 0.5, 0.75, 1])
     bar.set_label("p(y = 1 | x1, x2)")
-    _boundary(ax, grid_x1, grid_x2, surface)
-    _points(ax, np.asarray(X, dtype=float), np.asarray(y, dtype=float).ravel())
+    boundary(ax, grid_x1, grid_x2, surface)
+    mark(ax, np.asarray(X, dtype=float), np.asarray(y, dtype=float).ravel())
     ax.set(xlabel="x1", ylabel="x2", aspect="equal")
     ax.locator_params(nbins=5)
     ax.set_title(textwrap.fill(title, 46))
@@ -71,7 +71,7 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
     return figure
 
 
-def _boundary(ax: Axes, x1: ArrayLike, x2: ArrayLike, surface: NDArray[np.float64]) -> None:
+def boundary(ax: Axes, x1: ArrayLike, x2: ArrayLike, surface: NDArray[np.float64], *, words: bool = True) -> None:
     """Draw p = 1/2 where the output crosses it; where all is 1/2 to 1e-6 a line would be rounding noise."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
@@ -79,13 +79,14 @@ def _boundary(ax: Axes, x1: ArrayLike, x2: ArrayLike, surface: NDArray[np.float6
     decided = np.ma.masked_where((np.abs(surface - 0.5) < UNDECIDED) & ~crossed, surface)
     if decided.count() and decided.min() < 0.5 < decided.max():
         line = ax.contour(x1, x2, decided, levels=[0.5], colors="white", linewidths=1.4)
-        ax.clabel(line, fmt="p = ½", fontsize=8)
-    if decided.count() <= surface.size / 2:
+        if words:
+            ax.clabel(line, fmt="p = ½", fontsize=8)
+    if words and decided.count() <= surface.size / 2:
         where: Any = {"transform": ax.transAxes, "ha": "center", "va": "center"}
         ax.text(0.5, 0.5, "p = ½: nothing is decided", color="white", **where)
 
 
-def _points(ax: Axes, X: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+def mark(ax: Axes, X: NDArray[np.float64], y: NDArray[np.float64]) -> None:
     """Mark the data: a black disc for 0, a white square for 1, small where they are many."""
     size, edge = (70, 1.2) if len(X) <= 8 else (16, 0.6)
     marks: Any = (
