@@ -41,36 +41,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _why(options: argparse.Namespace) -> None:
-    from xorlab import recall
+    from xorlab import recall, trials
 
     where = {"uri": options.uri, "experiment": options.experiment}
     if options.sweep is None:
-        recalled = [recall.recall(options.run, **where)]
-        (answer,) = _answers(recalled, options)
-        _show_run(recalled[0], answer)
+        recalled, count = [recall.recall(options.run, **where)], None
     else:
         recalled, count = recall.unconverged(options.sweep, **where)
-        print(f"{len(recalled):,} of {count:,} runs of the sweep did not converge.")
-        if not recalled:
-            return
-        _show_sweep(_answers(recalled, options))
-    runs = f"run {recalled[0].run_id}" if len(recalled) == 1 else f"each of the {len(recalled):,} runs"
-    print(f"Logged to {runs}: why.md and why.csv, among the artifacts.")
-
-
-def _answers(recalled: "Sequence[Recalled]", options: argparse.Namespace) -> "list[Answer]":
-    """Try the remedies and log what came of them to each run."""
-    from xorlab import advice, store, trials
-    from xorlab.tracking import Tracker
-
+        print(f"{len(recalled):,} of {count:,} runs of the sweep did not converge.\n")
+    if not recalled:
+        return
     start = time.perf_counter()
     answers = trials.answer([run.spec for run in recalled], converged_below=options.converged_below)
-    print(f"Tried in {time.perf_counter() - start:.1f} s.\n")
+    took = time.perf_counter() - start
+    _log(recalled, answers, options)
+    if count is None:
+        _show_run(recalled[0], answers[0])
+    else:
+        _show_sweep(answers)
+    runs = f"run {recalled[0].run_id}" if count is None else f"each of the {len(recalled):,} runs"
+    print(f"Tried in {took:.1f} s. Logged to {runs}: why.md and why.csv, among the artifacts.")
+
+
+def _log(recalled: "Sequence[Recalled]", answers: "Sequence[Answer]", options: argparse.Namespace) -> None:
+    from xorlab import advice, store
+    from xorlab.tracking import Tracker
+
     tracker = Tracker(store.uri(options.uri), options.experiment, folder=ROOT)
     for run, answer in zip(recalled, answers, strict=True):
         files = {"why.md": advice.markdown(answer).encode(), "why.csv": advice.table_csv(answer).encode()}
         tracker.add_artifacts(run.run_id, files)
-    return answers
 
 
 def _show_run(recalled: "Recalled", answer: "Answer") -> None:

@@ -56,7 +56,7 @@ def test_nothing_that_is_tried_rescues_the_notebooks_run(folder, notebook):
     assert "affine collapse" in called.stdout
     assert "None of 7 remedies does." in called.stdout
     assert re.search(r"^more epochs +epochs=100000 +100,000 +stuck at ln 2 +0.6931", called.stdout, re.MULTILINE)
-    assert called.stdout.endswith(f"Logged to run {run_id}: why.md and why.csv, among the artifacts.\n")
+    assert called.stdout.endswith(f" s. Logged to run {run_id}: why.md and why.csv, among the artifacts.\n")
 
 
 def test_wider_networks_are_likelier_to_converge_than_the_notebooks(notebook):

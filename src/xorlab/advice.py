@@ -130,7 +130,10 @@ def _rescue(answer: Answer) -> Section:
     )
     count, n = sum(rescue.converged for rescue in answer.rescues), len(answer.rescues)
     worked = f"{count} of {n} remedies do." if count else f"None of {n} remedies does."
-    said = f"It goes on from its final parameters, the optimizer's memory fresh. {worked}"
+    said = (
+        f"It goes on from its final parameters, the optimizer's memory fresh. {worked} "
+        "By hand: `init=file init.path=final_weights.npz`, and what is typed."
+    )
     return Section(question, said, Table(("remedy", "as typed", "epochs more", "then it is", "loss"), rows))
 
 

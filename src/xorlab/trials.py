@@ -1,7 +1,7 @@
 """Remedies tried on runs: what rescues a run from where it ended, and what makes new runs likelier to converge."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,6 @@ from xorlab.statistics import wilson
 from xorlab.training import Trained
 
 Array = NDArray[np.float64]
-Progress = Callable[[int], object]
 
 SEEDS = range(1000, 1100)
 """The seeds of new runs, far from those that runs usually have."""
@@ -73,23 +72,20 @@ class Answer:
     prospects: tuple[Prospect, ...]
 
 
-def answer(
-    specs: Sequence[RunSpec], *, converged_below: float = 0.1, progress: Progress = lambda epochs: None
-) -> list[Answer]:
+def answer(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> list[Answer]:
     """Train R runs again and try every remedy on them, all that is of one shape together.
 
     Parameters
     ----------
     specs : the runs
     converged_below : see `diagnose`
-    progress : called with the epochs, over all runs, that are done since the last call
 
     Raises
     ------
     XorlabError
         Where a run can't be trained.
     """
-    ended = _ended(specs, converged_below, progress)
+    ended = _ended(specs, converged_below)
     cases = [
         _Case(run, remedy, end.parameters)
         for run, end in enumerate(ended)
@@ -97,9 +93,9 @@ def answer(
         for remedy in rescuing(specs[run], end.verdict.evidence.hessian_max)
     ]
     rescues: dict[int, list[Rescue]] = {}
-    for case, rescue in _rescued(cases, converged_below, progress):
+    for case, rescue in _rescued(cases, converged_below):
         rescues.setdefault(case.run, []).append(rescue)
-    prospects = _prospects(specs, converged_below, progress)
+    prospects = _prospects(specs, converged_below)
     return [
         Answer(
             spec=spec,
@@ -130,27 +126,25 @@ class _Case:
     parameters: dict[str, Array]
 
 
-def _ended(specs: Sequence[RunSpec], converged_below: float, progress: Progress) -> list[_End]:
+def _ended(specs: Sequence[RunSpec], converged_below: float) -> list[_End]:
     found: dict[int, _End] = {}
-    for chunk in _chunks(specs, converged_below, progress):
+    for chunk in _chunks(specs, converged_below):
         assert chunk.trained is not None
         for index, (place, verdict) in enumerate(zip(chunk.places, chunk.verdicts, strict=True)):
             found[place] = _End(int(chunk.trained.epochs[index]), verdict, _one(chunk.trained, index))
     return [found[place] for place in range(len(specs))]
 
 
-def _chunks(specs: Sequence[RunSpec], converged_below: float, progress: Progress) -> Iterator[pool.Chunk]:
+def _chunks(specs: Sequence[RunSpec], converged_below: float) -> Iterator[pool.Chunk]:
     """Train specifications of any shapes, without keeping their losses."""
     longest = max(spec.epochs for spec in specs)
-    for chunk in pool.stream(
-        specs, converged_below=converged_below, log_every=longest, workers=None, progress=progress
-    ):
+    for chunk in pool.stream(specs, converged_below=converged_below, log_every=longest, workers=None):
         if chunk.trained is None:
             raise XorlabError(f"the run must be trainable again; {chunk.error}")
         yield chunk
 
 
-def _rescued(cases: Sequence[_Case], converged_below: float, progress: Progress) -> Iterator[tuple[_Case, Rescue]]:
+def _rescued(cases: Sequence[_Case], converged_below: float) -> Iterator[tuple[_Case, Rescue]]:
     """Train on, all that is of one shape and goes on as long together."""
     groups: dict[object, list[_Case]] = {}
     for case in cases:
@@ -159,10 +153,10 @@ def _rescued(cases: Sequence[_Case], converged_below: float, progress: Progress)
     for group in groups.values():
         size = training.chunk(group[0].remedy.spec)
         for start in range(0, len(group), size):
-            yield from _go_on(group[start : start + size], converged_below, progress)
+            yield from _go_on(group[start : start + size], converged_below)
 
 
-def _go_on(cases: list[_Case], converged_below: float, progress: Progress) -> Iterator[tuple[_Case, Rescue]]:
+def _go_on(cases: list[_Case], converged_below: float) -> Iterator[tuple[_Case, Rescue]]:
     """Train in rounds of the runs' own epochs, so that histories stay short.
 
     A run has its answer where it has converged or diverged, and where a round has not moved a single bit of it: then
@@ -172,7 +166,7 @@ def _go_on(cases: list[_Case], converged_below: float, progress: Progress) -> It
     for turn in range(times):
         specs = [case.remedy.spec for case in cases]
         initial = {key: np.stack([case.parameters[key] for case in cases]) for key in cases[0].parameters}
-        trained = training.train(specs, initial=initial, progress=progress)
+        trained = training.train(specs, initial=initial)
         left = []
         for index, verdict in enumerate(diagnose(trained, converged_below=converged_below)):
             case, parameters = cases[index], _one(trained, index)
@@ -209,15 +203,13 @@ def _setting(spec: RunSpec) -> RunSpec:
     return replace(spec, seed=0)
 
 
-def _prospects(
-    specs: Sequence[RunSpec], converged_below: float, progress: Progress
-) -> dict[RunSpec, tuple[Prospect, ...]]:
+def _prospects(specs: Sequence[RunSpec], converged_below: float) -> dict[RunSpec, tuple[Prospect, ...]]:
     """Train new runs, one a seed, of every setting that any of the runs may be renewed in, each setting once."""
     renewed = {setting: renewing(setting) for setting in {_setting(spec): None for spec in specs}}
     settings = list({remedy.spec: None for remedies in renewed.values() for remedy in remedies})
     new = [replace(setting, seed=seed) for setting in settings for seed in SEEDS]
     counts = dict.fromkeys(settings, 0)
-    for chunk in _chunks(new, converged_below, progress) if new else ():
+    for chunk in _chunks(new, converged_below) if new else ():
         for place, verdict in zip(chunk.places, chunk.verdicts, strict=True):
             counts[settings[place // len(SEEDS)]] += verdict.outcome == "converged"
     return {
