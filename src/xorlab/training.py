@@ -150,7 +150,7 @@ class _Loop:
         self._ensemble = Ensemble(specs, theta)
         self._done = 0
         self.live = np.arange(R)
-        self.losses = np.full((R, self._limits.max()), np.nan)
+        self.losses = np.empty((R, self._limits.max()))  # settling a run puts NaN where it has none
         self.epochs = self._limits.copy()
         self.stopped = np.full(R, "epochs", dtype="<U11")
         self.theta = theta.copy()
