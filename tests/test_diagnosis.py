@@ -233,3 +233,8 @@ def test_a_run_with_a_gradient_is_descending_however_short_it_is(lr, epochs):
     outcomes = np.array([verdict.outcome for verdict in diagnose(trained)])
     assert (squared_gradient > 0.02).any()
     assert set(outcomes[squared_gradient > 0.02]) == {"descending"}
+
+
+def test_a_run_thrown_far_off_is_told_quietly():
+    (verdict,) = diagnose(train([RunSpec(lr=1e6, epochs=300)]))
+    assert verdict.outcome != "converged"

@@ -66,6 +66,7 @@ def tolerance(ways: Array) -> Array:
     return np.clip(GAP / ways, *NEAR)
 
 
+@np.errstate(all="ignore")  # a run that diverged has numbers that overflow
 def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]:
     """Tell what happened to each of R runs.
 
@@ -88,10 +89,9 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     stuck = np.array([outcome.startswith("stuck") for outcome in outcomes])
     level = np.where(stuck, np.array(nearest, dtype=np.float64), np.nan)
 
-    with np.errstate(all="ignore"):
-        found = evidence.find(trained)
-        causes = decide(Case(trained=trained, found=found, resting=stuck, level=level, near=near))
-        seen = evidence.gather(found, trained)
+    found = evidence.find(trained)
+    causes = decide(Case(trained=trained, found=found, resting=stuck, level=level, near=near))
+    seen = evidence.gather(found, trained)
     return [
         Verdict(
             outcome=outcome,

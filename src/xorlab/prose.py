@@ -88,7 +88,7 @@ HELPS = {
     "oscillating": "a lower lr",
     "tied_units": "a random start",
     "all_dead": "another start, a wider layer or a leaky activation; not more epochs",
-    "affine_collapse": "another start, a wider layer or an lr above 2 / lambda_max; "
+    "affine_collapse": "another start or a wider layer, rarely an lr above 2 / lambda_max; "
     "not more epochs, nor a leaky activation",
     "saturated": "a smaller start",
     "saddle": "more epochs or momentum",
