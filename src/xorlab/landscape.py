@@ -30,6 +30,7 @@ class Slice:
     steps : (K,) array, the distances from the centre, 0 in the middle
     loss : (K, K) array; a row for each step along the greatest curvature, a column for each along the least
     least, greatest : the two eigenvalues of the Hessian
+    slopes : (2,) array, the gradient along the two directions, of least and of greatest curvature
     flat, parameters : how many eigenvalues are 0 but for rounding, and how many there are
     margin : (K, K) array, positive where every unit is, at every point, on the side of its kink where it is at the
         centre; NaN where the activation has no kink
@@ -40,6 +41,7 @@ class Slice:
     loss: Array
     least: float
     greatest: float
+    slopes: Array
     flat: int
     parameters: int
     margin: Array
@@ -70,6 +72,7 @@ def cut(trained: Trained) -> Slice:
         loss=around.loss.reshape(K, K),
         least=float(values[0]),
         greatest=float(values[-1]),
+        slopes=vectors[:, [0, -1]].T @ curvature.gradient(at)[:, 0],
         flat=int((np.abs(values) <= FLAT * abs(values[-1])).sum()),
         parameters=values.size,
         margin=_margin(at.z, around.z).reshape(K, K) if kinked else np.full((K, K), np.nan),

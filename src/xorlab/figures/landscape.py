@@ -17,6 +17,9 @@ from xorlab.landscape import FLAT, Slice
 
 Array = NDArray[np.float64]
 
+LEAST = 25
+"""Points of a slice where units keep their sides, for their edge to be drawn; fewer hide below the star."""
+
 
 @matplotlib.rc_context(STYLE)
 def loss_slice(slice_: Slice, *, levels: Mapping[str, float], title: str) -> Figure:
@@ -51,7 +54,7 @@ def _map(ax: Axes, slice_: Slice, levels: Mapping[str, float]) -> None:
             line = ax.contour(steps, steps, loss, levels=[level], colors="#c0302f", linewidths=0.6 if place else 1.3)
             if place == 0:
                 ax.clabel(line, fmt="ln 2" if name == "ln2" else name, fontsize=8)
-    if _leaves(slice_):
+    if _edged(slice_):
         edge: Any = {"colors": "#08386f", "linewidths": 1.6, "linestyles": [(0, (4, 2))]}
         ax.contour(steps, steps, slice_.margin, levels=[0.0], **edge)
     ax.plot(0, 0, marker="*", color="white", markeredgecolor="black", markersize=13)
@@ -62,18 +65,24 @@ def _map(ax: Axes, slice_: Slice, levels: Mapping[str, float]) -> None:
 
 
 def _profiles(ax: Axes, slice_: Slice, levels: Mapping[str, float]) -> None:
-    """Draw the two profiles, and what the curvature alone foretells."""
+    """Draw the two profiles, and what slope and curvature at the end foretell."""
     steps, centre = slice_.steps, slice_.loss.shape[0] // 2
     cuts = (
-        (slice_.loss[:, centre], slice_.greatest, "greatest", "#08386f", "solid"),
-        (slice_.loss[centre], slice_.least, "least", "#ea8548", (0, (5, 1.5))),
+        (slice_.loss[:, centre], slice_.greatest, slice_.slopes[1], "greatest", "#08386f", "solid"),
+        (slice_.loss[centre], slice_.least, slice_.slopes[0], "least", "#ea8548", (0, (5, 1.5))),
     )
     top = max(float(cut.max()) for cut, *_ in cuts)
     bottom = min(float(cut.min()) for cut, *_ in cuts)
-    for cut, value, word, shade, dashes in cuts:
+    for cut, value, slope, word, shade, dashes in cuts:
         said = f"{word} curvature, λ = {'0' if _zero(value, slice_) else f'{value:.3g}'}"
         ax.plot(steps, cut, color=shade, linewidth=2.0, linestyle=dashes, label=said)
-        ax.plot(steps, slice_.loss[centre, centre] + 0.5 * value * steps**2, color=shade, linewidth=0.8, linestyle=":")
+        ax.plot(
+            steps,
+            slice_.loss[centre, centre] + slope * steps + 0.5 * value * steps**2,
+            color=shade,
+            linewidth=0.8,
+            linestyle=":",
+        )
     ax.plot(0, slice_.loss[centre, centre], marker="*", color="white", markeredgecolor="black", markersize=13)
     room = max(0.12 * (top - bottom), 1e-3)
     ax.set(xlim=(steps[0], steps[-1]), ylim=(bottom - room, top + room))
@@ -82,13 +91,13 @@ def _profiles(ax: Axes, slice_: Slice, levels: Mapping[str, float]) -> None:
     name_levels(ax, levels)
     ax.set(xlabel="distance from the run's end", ylabel="loss")
     ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), title="dotted: ½ λ distance², the curvature alone", alignment="left"
+        loc="lower left", bbox_to_anchor=(0, 1), title="dotted: what slope and curvature foretell", alignment="left"
     )
 
 
-def _leaves(slice_: Slice) -> bool:
-    """Tell whether some unit changes its side anywhere in the slice."""
-    return bool((slice_.margin < 0.0).any())
+def _edged(slice_: Slice) -> bool:
+    """Tell whether there is an edge to draw: units keep their sides in a part of the slice, and not in all."""
+    return bool((slice_.margin < 0.0).any() and (slice_.margin > 0.0).sum() >= LEAST)
 
 
 def _zero(value: float, slice_: Slice) -> bool:
@@ -101,8 +110,10 @@ def told(slice_: Slice) -> str:
     if slice_.flat:
         also = ", and that of least curvature is any one of them" if _zero(slice_.least, slice_) else ""
         said.append(f"{slice_.flat} of the Hessian's {slice_.parameters} directions are flat, but for rounding{also}.")
-    if _leaves(slice_):
+    if _edged(slice_):
         said.append("Blue dashes: beyond them some unit is on the other side of its kink at some point.")
+    elif (slice_.margin < 0.0).any():
+        said.append("Some unit changes its side of the kink at some point so near to the star that no edge is drawn.")
     if slice_.kink:
         said.append(
             "A pre-activation lies on a kink (0 to 1e-9) at the star: the loss has no second derivative there. "

@@ -209,8 +209,9 @@ def _loss(ax: Axes, losses: Array, epochs: Sequence[int], *, levels: Mapping[str
     """Draw a run's loss, with a dot where it is looked at."""
     values = np.asarray(losses)[np.isfinite(losses)]
     ax.plot(np.arange(len(values)), values, color=colour(outcome), linewidth=1.6)
-    seen = [min(epoch, len(values) - 1) for epoch in epochs]
+    loss_axes(ax, last=len(values) - 1, losses=values, levels=levels)
+    seen = np.array([min(epoch, len(values) - 1) for epoch in epochs])
+    seen = seen[values[seen] <= ax.get_ylim()[1]]
     style: Any = {"facecolor": "white", "zorder": 3, "linewidth": 1.4, "clip_on": False}
     ax.scatter(seen, values[seen], edgecolor=colour(outcome), s=28, **style)
-    loss_axes(ax, last=len(values) - 1, losses=values, levels=levels)
     name_levels(ax, levels)

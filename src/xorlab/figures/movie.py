@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 SHADES = 41
 """Shades of p in a film: few colours make a small file, and an odd number has one for p = 1/2."""
 
-HOLD = 2.5
+HOLD = 1.5
 """Seconds that the last frame stays."""
 
 
