@@ -4,18 +4,16 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from xorlab.jobs import Job, JobResult
 from xorlab.options import Options, split
 from xorlab.overrides import refuse_ranges, refuse_repeats
 from xorlab.refusals import answer, refusals
-
-if TYPE_CHECKING:
-    from xorlab.sweep import Job, JobResult
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -29,12 +27,12 @@ def train(config: DictConfig) -> float | None:
         plain: Any = OmegaConf.to_container(config, resolve=True)
         spec, options = split(plain)
 
-        from xorlab.sweep import Job, run_one
+        from xorlab.sweep import run_one
 
         return run_one(Job(overrides=tuple(overrides), config=plain, spec=spec), options, folder=FOLDER).final_loss
 
 
-def train_many(jobs: "Sequence[Job]", options: Options, *, swept: Sequence[str]) -> "list[JobResult]":
+def train_many(jobs: Sequence[Job], options: Options, *, swept: Sequence[str]) -> list[JobResult]:
     """Train the runs of a sweep together."""
     from xorlab.sweep import run_many
 

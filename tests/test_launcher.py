@@ -11,8 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.test_utils.launcher_common_tests import LauncherTestSuite
 
 from xorlab.errors import SpecError, XorlabError
+from xorlab.jobs import JobResult
 from xorlab.overrides import OverrideError
-from xorlab.sweep import JobResult
 
 CONF = Path(__file__).parent.parent / "conf"
 

@@ -15,7 +15,7 @@ ROOMS = {
     " training levels curvature evidence causes diagnosis theory mechanism landscape",
     "tracking": "interrupts records store bulk tracking",
     "analysis": "outcomes columns reading runs recall statistics summary figures",
-    "joins": "options table terminal prose pool logbook sweep verification remedies trials advice",
+    "joins": "options jobs table terminal prose pool logbook harvest sweep verification remedies trials advice",
     "entry": "overrides refusals composition multirun",
 }
 """Every module's room; a module may import those that stand before it in its room, and what `REACH` says."""
@@ -25,7 +25,7 @@ REACH = {
     "tracking": "errors environment",
     "analysis": "errors spec levels diagnosis mechanism landscape store",
     "joins": " ".join(ROOMS[room] for room in ("numerics", "tracking", "analysis")),
-    "entry": "errors spec options sweep",
+    "entry": "errors spec options jobs sweep",
 }
 """What each room may import of the others."""
 

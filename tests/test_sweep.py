@@ -16,9 +16,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from xorlab.jobs import Job, JobResult
 from xorlab.options import Options
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
-from xorlab.sweep import Job, JobResult, run_many, run_one
+from xorlab.sweep import run_many, run_one
 from xorlab.training import train
 
 
@@ -181,7 +182,8 @@ import sys
 from pathlib import Path
 from xorlab.options import Options
 from xorlab.spec import RunSpec
-from xorlab.sweep import Job, run_many, run_one
+from xorlab.jobs import Job
+from xorlab.sweep import run_many, run_one
 from xorlab import training
 
 uri, many = sys.argv[1:]
@@ -213,3 +215,11 @@ def test_an_interrupted_run_is_killed_and_not_left_running(
     process.communicate(timeout=60)
     assert process.returncode == status
     assert [run.info.status for run in client.search_runs([found.experiment_id])] == ["KILLED"]
+
+
+def test_a_run_without_any_finite_loss_does_not_stop_a_sweep(store_uri: str) -> None:
+    results = sweep(jobs(("seed=1",), ("seed=2",), init=InitSpec(std=1e200)), store_uri)
+    assert [result.outcome for result in results] == ["diverged", "diverged"]
+    run = MlflowClient(store_uri).get_run(str(results[0].run_id))
+    assert run.data.metrics["epochs_run"] == 0.0
+    assert "final_loss" not in run.data.metrics

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
@@ -12,14 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from xorlab.composition import Composer, without_hydra
 from xorlab.errors import SpecError, XorlabError
+from xorlab.jobs import Job, JobResult
 from xorlab.options import Options, split
 from xorlab.refusals import MISTAKES, line
 from xorlab.spec import RunSpec
 
-if TYPE_CHECKING:
-    from xorlab.sweep import Job, JobResult
-
-Many = Callable[..., "list[JobResult]"]
+Many = Callable[..., list[JobResult]]
 Batch = Sequence[Sequence[str]]
 
 
@@ -58,8 +56,6 @@ def launch(many: Many, loader: ConfigLoader, master: DictConfig, batch: Batch, f
     composer = Composer(loader, master)
     checked = [_check(composer, overrides, first + index) for index, overrides in enumerate(batch)]
     options = _common([options for _, _, options in checked])
-
-    from xorlab.sweep import Job
 
     jobs = [
         Job(overrides=tuple(overrides), config=config, spec=spec)

@@ -42,7 +42,12 @@ UI = "http://127.0.0.1:5000"
 
 def uri(explicit: str | None = None, *, folder: Path = CHECKOUT) -> str:
     """Return `explicit`, else MLFLOW_TRACKING_URI, else MLflow's own default in `folder`."""
-    return explicit or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+    return explicit or os.environ.get("MLFLOW_TRACKING_URI") or default(folder)
+
+
+def default(folder: Path) -> str:
+    """Return the store that a plain ``mlflow ui`` shows in `folder`."""
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 
 
 def ready(uri: str) -> None:
