@@ -223,6 +223,15 @@ def test_a_unit_near_its_kink_or_an_output_off_one_half_is_not_certified():
     assert not seen(network(*ON[:3], 0.1)).certified
 
 
+def test_a_margin_must_be_longer_than_the_way_that_is_left():
+    """The output is off 1/2 by 1e-5 / 4, and curvature about 1/10: steps of some 1e-5 together are left."""
+
+    def proved(margin):
+        return seen(network([[1, 1], [1, -1]], [margin, 1.0 + margin], [0.0, 0.0], 1e-5)).certified
+
+    assert [proved(margin) for margin in (1e-2, 1e-7)] == [True, False]
+
+
 def test_a_dead_unit_on_its_kink_may_move_where_the_setting_lets_it():
     dead = ([[-1], [-1]], [0.0], [1], 0.0)
     assert seen(network(*dead)).certified
