@@ -112,6 +112,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(folder, analyze, words, said):
     assert not (folder / "nowhere.db").exists()
 
 
+@pytest.mark.notebook
 def test_the_notebook_runs_on_ones_own_runs(folder, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     notebook = nbformat.read(ROOT / "notebooks" / "analysis.ipynb", as_version=4)
