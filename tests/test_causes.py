@@ -91,7 +91,6 @@ def test_numbers_that_overflow_diverge():
     assert (verdict.outcome, verdict.cause) == ("diverged", "diverged")
 
 
-@pytest.mark.xfail(reason="a step over a kink turns the gradient too: causes._turned", strict=False)
 @pytest.mark.parametrize("epochs", [50, 300])
 def test_a_run_that_still_falls_is_slow(epochs):
     """Stopped while falling, of those that converge in the end."""
@@ -170,7 +169,6 @@ def test_every_run_rests_at_a_level_or_converges(many):
     assert all((verdict.cause is None) == (verdict.outcome == "converged") for verdict in verdicts)
 
 
-@pytest.mark.xfail(reason="a step over a kink turns the gradient too: causes._turned", strict=False)
 def test_a_run_whose_loss_only_falls_does_not_oscillate(many):
     trained, verdicts = many
     for verdict, losses in zip(verdicts, trained.losses, strict=True):

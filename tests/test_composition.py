@@ -14,6 +14,8 @@ from omegaconf import OmegaConf, open_dict
 
 from xorlab.composition import Composer
 
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
 CONF = Path(__file__).parent.parent / "conf"
 
 NASTY = """

@@ -14,6 +14,8 @@ from xorlab.options import Options, split
 from xorlab.overrides import combinations
 from xorlab.spec import DATASETS, OPTIMIZERS, SCHEMES, RunSpec
 
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))

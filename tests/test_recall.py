@@ -12,6 +12,8 @@ from xorlab.errors import SpecError, XorlabError
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 from xorlab.tracking import Record, Tracker
 
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
 SPECS = {

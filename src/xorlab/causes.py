@@ -62,23 +62,42 @@ def _diverged(case: Case) -> Mask:
 
 def _oscillating(case: Case) -> Mask:
     """One more step turns the gradient round, at a curvature beyond 2 / lr; or the loss alternates."""
-    turned = _turned(case)
-    last = case.trained.losses[:, -ALTERNATIONS:]
+    last = _last(case.trained, ALTERNATIONS)
     changes = np.diff(last, axis=1)
     alternating = (changes[:, 1:] * changes[:, :-1] < 0.0).all(axis=1) & (np.ptp(last, axis=1) > FLAT)
     unstable = case.found.lr * case.found.eigenvalues[:, -1] > 2.0
-    return np.asarray(turned | (alternating & unstable))
+    return np.asarray(_turned(case) | (alternating & unstable))
+
+
+def _last(trained: Trained, count: int) -> Array:
+    """Return each run's own last losses, (R, count), the first repeated where a run is shorter."""
+    epochs = trained.epochs[:, None] - np.arange(count, 0, -1)
+    return np.asarray(np.take_along_axis(trained.losses, np.maximum(epochs, 0), axis=1))
 
 
 def _turned(case: Case) -> Mask:
-    """Take one step more: g' . g < 0, and |g' - g| / |lr g| about 2 / lr or more."""
+    """Take one step more: g' . g < 0, and |g' - g| / |lr g| about 2 / lr or more.
+
+    A small step over a kink turns the gradient too, as of a run that slides down along it. So the step
+    may take no unit over its kink, or else the loss must be no lower than it was a tenth of the epochs before.
+    """
     found, spec = case.found, case.trained.specs[0]
     with np.errstate(all="ignore"):
         after = found.theta - found.lr * found.gradient
-        turned = curvature.gradient(curvature.run(spec.arch, spec.loss, after, *evidence.data(case.trained)))
+        way = curvature.run(spec.arch, spec.loss, after, *evidence.data(case.trained))
+        turned = curvature.gradient(way)
         product = (turned * found.gradient).sum(axis=0)
         norm, difference = (np.sqrt((g**2).sum(axis=0)) for g in (found.gradient, turned - found.gradient))
-        return np.asarray((norm > FLAT) & (product < 0.0) & (difference > 1.9 * norm))
+    before = case.trained.losses[np.arange(len(norm)), case.trained.epochs * 9 // 10]
+    rough = _crossed(found, way) & (case.trained.final_loss < before)
+    return np.asarray((norm > FLAT) & (product < 0.0) & (difference > 1.9 * norm) & ~rough)
+
+
+def _crossed(found: Findings, after: curvature.Pass) -> Mask:
+    """Tell of which runs a step takes a pre-activation over its kink, (R,)."""
+    pairs = zip(found.at.z, after.z, strict=True) if found.off else ()
+    crossed = [((z > 0.0) != (later > 0.0)).any(axis=(0, 1)) for z, later in pairs]
+    return np.asarray(np.logical_or.reduce([np.zeros(len(after.loss), dtype=bool), *crossed]))
 
 
 def _tied_units(case: Case) -> Mask:

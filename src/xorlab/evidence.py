@@ -166,13 +166,23 @@ def certified(found: Findings, trained: Trained) -> Mask:
     off, on, z = found.off[0], found.on[0], found.at.z[0]
     still = off if spec.arch.relu_grad_at_zero == 0.0 else (z < 0.0).all(axis=0).T
     margin = np.where(on, z.min(axis=0).T, np.inf).min(axis=1)
-    largest = found.eigenvalues[:, -1]
-    least = np.where(off.all(axis=1), largest, found.eigenvalues[:, -min(3, found.eigenvalues.shape[1])])
+    of_all = np.where(
+        off.all(axis=1), found.eigenvalues[:, -1], found.eigenvalues[:, -min(3, found.eigenvalues.shape[1])]
+    )
+    least = np.maximum(of_all, _output_curvature(found, rank=np.minimum(1 + (~off).sum(axis=1), 3)))
+    product = found.lr * found.eigenvalues[:, -1]
     excess = np.mean(trained.logits**2, axis=1) / 8.0
-    length = 2.0 * np.sqrt(2.0 * excess / least)
-    stable = (found.lr * largest < 2.0) & (found.eigenvalues[:, 0] > -1e-9) & (least > 1e-9) & (excess < ARRIVED)
+    length = np.sqrt(2.0 * excess / least) / (1.0 - product / 2.0)
+    stable = (product < 2.0) & (found.eigenvalues[:, 0] > -1e-9) & (least > 1e-9) & (excess < ARRIVED)
     held = (still | on).all(axis=1) & (2.0 * length * reach < margin)
     return np.asarray(held & stable & xor)
+
+
+def _output_curvature(found: Findings, rank: NDArray[np.int64]) -> Array:
+    """Return the rank-th largest eigenvalue of the Hessian by the output layer's own weights and bias, (R,)."""
+    A = found.at.A[-1]
+    own = curvature.eigenvalues(np.einsum("nhr,nr,nkr->rhk", A, found.at.out[:, 0], A))
+    return np.asarray(np.take_along_axis(own, own.shape[1] - rank[:, None], axis=1)[:, 0])
 
 
 def gather(found: Findings, trained: Trained) -> list[Evidence]:

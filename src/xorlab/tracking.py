@@ -68,19 +68,25 @@ class Tracker:
 
         What is raised inside ends it as well: KILLED by Ctrl-C or an exit, FAILED by an error.
         """
+        run_id = None
+        try:
+            with held():
+                run_id = self._create(record)
+                self._describe(run_id, record, parent)
+            yield run_id
+        except BaseException as error:
+            # A store that fails now must not hide why the run ended.
+            with held(), suppress(StoreError), store.reported(self.uri):
+                if run_id is not None:
+                    self._client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+
+    def _create(self, record: Record) -> str:
         with store.reported(self.uri):
             run = self._client.create_run(
                 self.experiment_id, start_time=record.start, tags=self._context, run_name=record.name
             )
-        run_id = str(run.info.run_id)
-        try:
-            self._describe(run_id, record, parent)
-            yield run_id
-        except BaseException as error:
-            # A store that fails now must not hide why the run ended.
-            with suppress(StoreError), store.reported(self.uri):
-                self._client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
-            raise
+        return str(run.info.run_id)
 
     def close(self, run_id: str, record: Record) -> None:
         """End an open run, once, with all that `record` holds."""
