@@ -153,8 +153,10 @@ def certified(found: Findings, trained: Trained) -> Mask:
     exactly zero and does not move. While no other unit's pre-activation changes its sign, the logits are affine
     in x, the excess of the loss on XOR over ln 2 is at most mean(f^2) / 8, and gradient descent below the stability
     bound shrinks it linearly, at a rate that the smallest eigenvalue mu of the live directions bounds (the
-    Polyak-Lojasiewicz inequality). So all further steps together are at most 2 sqrt(2 excess / mu) long. No unit
-    crosses its margin, the least |z| of those that are on, if twice that length times the longest (x, 1) is shorter.
+    Polyak-Lojasiewicz inequality); the output layer's own mu serves as well, its loss being convex. By the descent
+    lemma all further steps together are at most sqrt(2 excess / mu) / (1 - lr lambda_max / 2) long. No unit crosses its
+    margin, the least |z| of those that are on, if twice that length times the longest (x, 1) is shorter; and mu
+    itself hardly moves if ten times as much is less than its root.
     """
     spec = trained.specs[0]
     R = len(trained.specs)
@@ -174,7 +176,7 @@ def certified(found: Findings, trained: Trained) -> Mask:
     excess = np.mean(trained.logits**2, axis=1) / 8.0
     length = np.sqrt(2.0 * excess / least) / (1.0 - product / 2.0)
     stable = (product < 2.0) & (found.eigenvalues[:, 0] > -1e-9) & (least > 1e-9) & (excess < ARRIVED)
-    held = (still | on).all(axis=1) & (2.0 * length * reach < margin)
+    held = (still | on).all(axis=1) & (2.0 * length * reach < margin) & (10.0 * length * reach < np.sqrt(least))
     return np.asarray(held & stable & xor)
 
 
