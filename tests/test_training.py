@@ -182,7 +182,14 @@ def test_what_may_differ_within_a_shape():
 def test_chunks_are_whole_rows_of_the_kernel(hidden):
     size = training.chunk(RunSpec(arch=ArchSpec(hidden=hidden)))
     assert size % 8 == 0
-    assert 64 <= size <= 2048
+    assert 64 <= size <= 4096
+
+
+@pytest.mark.parametrize("epochs", [10_000, 10**6, 10**9])
+def test_the_losses_of_a_chunk_are_bounded(epochs):
+    size = training.chunk(RunSpec(epochs=epochs))
+    assert size % 8 == 0
+    assert size == 8 or size * epochs * 8 <= training.HISTORY
 
 
 def test_a_file_of_weights_is_where_the_run_starts(tmp_path):

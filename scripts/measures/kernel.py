@@ -119,7 +119,7 @@ def _table(found: Times, counts: list[int]) -> str:
 
 
 def _two_processes(*, quick: bool) -> str:
-    runs, epochs, repeats = (100, 100, 1) if quick else (10_000, 3_000, 3)
+    runs, epochs, repeats = (100, 100, 1) if quick else (10_000, 10_000, 3)
     plan = specs((3,), runs, epochs)
 
     def stream(workers: int) -> None:

@@ -86,7 +86,8 @@ def _tasks(specs: Sequence[RunSpec], *, workers: int) -> list[Task]:
         groups.setdefault(training.shape(spec), []).append(place)
     found: list[Task] = []
     for places in groups.values():
-        count = max(-(-len(places) // training.chunk(specs[places[0]])), min(workers, len(places)))
+        longest = max((specs[place] for place in places), key=lambda spec: spec.epochs)
+        count = max(-(-len(places) // training.chunk(longest)), min(workers, len(places)))
         size = -(-len(places) // count)
         cuts = [tuple(places[start : start + size]) for start in range(0, len(places), size)]
         found += [(cut, [specs[place] for place in cut]) for cut in cuts]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from xorlab import datasets
 from xorlab.diagnosis import UNDECIDED, Verdict
-from xorlab.levels import name
+from xorlab.levels import MOST_POINTS, name
 from xorlab.spec import RunSpec
 from xorlab.training import units
 
@@ -40,7 +40,10 @@ def outcome(spec: RunSpec, said: Verdict, *, epochs: int) -> str:
     if said.outcome == "descending":
         return f"descending: the loss, {loss} after {epochs} epochs, is still moving; it is neither flat nor done."
     if said.level is None:
-        return f"stuck: the loss came to rest at {loss}, which is none of the data's levels."
+        known = (
+            "none of the data's levels" if len(datasets.load(spec.data)[1]) <= MOST_POINTS else "not its highest level"
+        )
+        return f"stuck: the loss came to rest at {loss}, which is {known}."
     level = name(said.level)
     meaning = STUCK_WHERE.get(level) if spec.loss == "bce" and spec.data.name in ("xor", "xnor") else None
     called = "ln 2" if level == "ln2" else level

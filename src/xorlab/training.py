@@ -17,8 +17,10 @@ Array = NDArray[np.float64]
 
 BLOCK = 256
 """Epochs between two looks at which runs have stopped."""
-CACHE = 2**21
-"""Bytes that the arrays of one ensemble may take: about what a core's caches serve quickly."""
+CACHE = 2**22
+"""Bytes that the arrays of one ensemble may take: about what a core's share of the caches serves quickly."""
+HISTORY = 2**28
+"""Bytes that the losses of one ensemble may take."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ def parameter_count(spec: RunSpec) -> int:
 
 
 def chunk(spec: RunSpec) -> int:
-    """How many runs of this shape to train together, so that their arrays stay in the cache."""
+    """How many runs of this shape to train together, so that their arrays stay in the caches and their losses few."""
     samples = len(datasets.load(spec.data)[0])
     per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(units(spec)[1:]))
-    return int(np.clip(CACHE // per_run, 64, 2048)) // PAD * PAD
+    most = max(HISTORY // (8 * spec.epochs), PAD)
+    return min(int(np.clip(CACHE // per_run, 64, 4096)), most) // PAD * PAD
 
 
 def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
