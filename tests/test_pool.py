@@ -85,3 +85,11 @@ def test_tasks_of_a_killed_worker_go_back_to_the_plan() -> None:
     plan = deque(tasks)
     assert list(pool._by_workers(plan, dies_in_a_worker, 2, lambda epochs: None)) == []
     assert sorted(plan, key=lambda task: task[0]) == tasks
+
+
+def test_chunks_of_a_group_keep_all_workers_busy_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool.training, "chunk", lambda spec: 8)
+    sizes = [len(places) for places, _ in pool._tasks([RunSpec(seed=seed) for seed in range(20)], workers=2)]
+    assert len(sizes) == 4
+    assert sum(sizes) == 20
+    assert max(sizes) - min(sizes) <= 1

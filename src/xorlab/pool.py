@@ -80,15 +80,15 @@ def stream(
 
 
 def _tasks(specs: Sequence[RunSpec], *, workers: int) -> list[Task]:
-    """Group specifications by shape and cut the groups into chunks that fit the cache and feed every worker."""
+    """Group specifications by shape and cut the groups into chunks that fit the cache and feed all workers alike."""
     groups: dict[object, list[int]] = {}
     for place, spec in enumerate(specs):
         groups.setdefault(training.shape(spec), []).append(place)
     found: list[Task] = []
     for places in groups.values():
         longest = max((specs[place] for place in places), key=lambda spec: spec.epochs)
-        count = max(-(-len(places) // training.chunk(longest)), min(workers, len(places)))
-        size = -(-len(places) // count)
+        rounds = -(-len(places) // (training.chunk(longest) * workers))
+        size = -(-len(places) // (rounds * workers))
         cuts = [tuple(places[start : start + size]) for start in range(0, len(places), size)]
         found += [(cut, [specs[place] for place in cut]) for cut in cuts]
     return found
