@@ -142,3 +142,8 @@ def test_the_description_is_markdown_with_the_evidence(verdict: Callable[..., Ve
     assert "| largest Hessian eigenvalue | 0.684 |" in text
     assert r"| outputs tie | {00,01,10}\|{11} |" in text
     assert "0.477 |" not in text
+
+
+def test_of_many_points_only_the_highest_level_is_told(verdict: Callable[..., Verdict]) -> None:
+    said = prose.outcome(RunSpec(data=DataSpec(name="noisy_xor")), verdict("stuck_other"), epochs=9)
+    assert "below the highest level; of so many points no other is told" in said

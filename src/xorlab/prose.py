@@ -40,10 +40,9 @@ def outcome(spec: RunSpec, said: Verdict, *, epochs: int) -> str:
     if said.outcome == "descending":
         return f"descending: the loss, {loss} after {epochs} epochs, is still moving; it is neither flat nor done."
     if said.level is None:
-        known = (
-            "none of the data's levels" if len(datasets.load(spec.data)[1]) <= MOST_POINTS else "not its highest level"
-        )
-        return f"stuck: the loss came to rest at {loss}, which is {known}."
+        few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
+        where = "at none of the data's levels" if few else "below the highest level; of so many points no other is told"
+        return f"stuck: the loss came to rest at {loss}, {where}."
     level = name(said.level)
     meaning = STUCK_WHERE.get(level) if spec.loss == "bce" and spec.data.name in ("xor", "xnor") else None
     called = "ln 2" if level == "ln2" else level
