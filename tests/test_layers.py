@@ -35,13 +35,13 @@ BARRED = {"figures": {"reading", "runs", "store"}, "statistics": {"reading", "ru
 FOREIGN = {
     "numerics": {"numpy", "scipy"},
     "tracking": {"filelock", "mlflow", "numpy", "sqlalchemy"},
-    "analysis": {"matplotlib", "mlflow", "numpy", "pandas", "scipy", "seaborn", "sqlalchemy"},
-    "joins": {"numpy", "pandas", "rich", "yaml"},
+    "analysis": {"matplotlib", "mlflow", "numpy", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels"},
+    "joins": {"jinja2", "numpy", "pandas", "rich", "yaml"},
     "entry": {"hydra", "omegaconf"},
 }
 """The packages that each room knows: Hydra stops at the door, and the numerics know neither MLflow nor pandas."""
 
-HEAVY = ("matplotlib", "mlflow", "pandas", "scipy", "seaborn", "sqlalchemy")
+HEAVY = ("matplotlib", "mlflow", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels")
 START = (
     "train",
     "hydra_plugins.xorlab_launcher.launcher",
