@@ -16,6 +16,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from xorlab import runs
+from xorlab.harvest import Harvest
 from xorlab.jobs import Job, JobResult
 from xorlab.options import Options
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
@@ -38,9 +40,14 @@ def jobs(*overrides: tuple[str, ...], **specification: Any) -> list[Job]:
 GRID = tuple((f"lr={lr}", f"seed={seed}") for lr in ("0.1", "1") for seed in range(3))
 
 
+def home(uri: str) -> Path:
+    """The folder of a SQLite store, which no git tree is."""
+    return Path(uri.removeprefix("sqlite:///")).parent
+
+
 def sweep(wanted: list[Job], uri: str, **options: Any) -> list[JobResult]:
     asked = Options(uri=uri, **options)
-    return run_many(wanted, asked, swept=["lr", "seed"], command="python train.py -m …", folder=Path())
+    return run_many(wanted, asked, swept=["lr", "seed"], command="python train.py -m …", folder=home(uri))
 
 
 def parent_and_children(client: MlflowClient) -> tuple[Run, list[Run]]:
@@ -63,7 +70,7 @@ def arrays(client: MlflowClient, run_id: str, name: str) -> dict[str, np.ndarray
 
 def test_a_single_run_is_tracked_whole(store_uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     (job,) = jobs((), epochs=5000)
-    result = run_one(job, Options(uri=store_uri), folder=Path())
+    result = run_one(job, Options(uri=store_uri), folder=home(store_uri))
     client = MlflowClient(store_uri)
     assert result.run_id is not None
     run = client.get_run(result.run_id)
@@ -105,7 +112,7 @@ def test_a_single_run_is_tracked_whole(store_uri: str, capsys: pytest.CaptureFix
 
 def test_a_run_s_bits_do_not_depend_on_log_every(store_uri: str) -> None:
     (job,) = jobs((), epochs=100)
-    run_one(job, Options(uri=store_uri, log_every=30, artifacts="none"), folder=Path())
+    run_one(job, Options(uri=store_uri, log_every=30, artifacts="none"), folder=home(store_uri))
     client = MlflowClient(store_uri)
     (run,) = client.search_runs(["1"])
     history = client.get_metric_history(run.info.run_id, "loss")
@@ -137,8 +144,24 @@ def test_a_sweep_is_one_parent_and_a_run_for_each_job(store_uri: str, capsys: py
     assert {"lr", "seed"}.isdisjoint(parent.data.params)
     counts = {outcome: [r.outcome for r in results].count(outcome) for outcome in {r.outcome for r in results}}
     assert parent.data.metrics == {"runs": 6.0, **counts}
-    assert files(client, parent.info.run_id) == {"causes.csv", "curves.png", "table.csv"}
+    assert files(client, parent.info.run_id) == {"causes.csv", "curves.png", "plan.csv", "table.csv"}
     assert "lr=0.1" in capsys.readouterr().out
+
+
+def test_a_sweep_that_is_broken_off_still_tells_what_it_was_to_be(
+    store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Harvest, "track", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(jobs(*GRID), store_uri)
+    monkeypatch.undo()
+    plan = runs.plan("latest", store_uri)
+    assert plan is not None
+    assert list(map(tuple, plan.to_numpy().tolist())) == [(lr, seed) for lr in (0.1, 1.0) for seed in range(3)]
+    assert plan.dtypes.to_dict() == {"lr": np.dtype("float64"), "seed": np.dtype("int64")}
+    sweep(jobs(*GRID), store_uri)
+    table = runs.load(store_uri, sweep="latest")
+    assert table[list(plan)].equals(plan)
 
 
 def test_a_failing_job_is_recorded_and_the_others_finish(store_uri: str, tmp_path: Path) -> None:
@@ -182,6 +205,8 @@ import sys
 from pathlib import Path
 from xorlab.options import Options
 from xorlab.spec import RunSpec
+from xorlab import runs
+from xorlab.harvest import Harvest
 from xorlab.jobs import Job
 from xorlab.sweep import run_many, run_one
 from xorlab import training

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 import servers
 from samples import RECORDS, sample, write_sweep
 from xorlab import environment, store, tracking
-from xorlab.tracking import Record, Tracker
+from xorlab.tracking import Record, Tracker, changes
 
 
 def call(address: str, **query) -> dict:
@@ -154,6 +154,26 @@ def test_the_commit_and_its_changes_are_told(store_uri, tmp_path):
     assert (clean["mlflow.source.git.commit"], clean["git.dirty"]) == (commit, "false")
     (tree / "train.py").touch()
     assert written_tags(store_uri, tree)["git.dirty"] == "true"
+
+
+def test_uncommitted_changes_are_kept_with_what_is_no_run_of_a_sweep(store_uri, tmp_path):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    git(tree, "init")
+    (tree / "train.py").write_text("lr = 0.1\n")
+    git(tree, "add", "train.py")
+    git(tree, "commit", "-m", "Begin")
+    assert changes(tree) == ""
+    (tree / "train.py").write_text("lr = 0.2\n")
+    (tree / "new.py").touch()
+    tracker = Tracker(store_uri, "xorlab", folder=tree)
+    with tracker.running(sample("sweep")) as parent:
+        (child,) = tracker.write([sample("one", artifacts={})], parent=parent)
+    (patch,) = (tmp_path / "mlruns").rglob("uncommitted.diff")
+    assert patch.parts[-3] == parent != child
+    said = patch.read_text()
+    assert "-lr = 0.1\n+lr = 0.2\n" in said
+    assert said.endswith("# untracked: new.py\n")
 
 
 def test_every_run_tells_its_environment(store_uri, tmp_path):

@@ -1,5 +1,6 @@
 """What MLflow is told: trained runs and whole sweeps as records."""
 
+import csv
 import io
 import math
 from collections import Counter
@@ -126,6 +127,18 @@ def sweep(
         tags={"xorlab.kind": "sweep", "swept": ",".join(swept), "command": command},
         metrics={key: float(number) for key, number in counts.items()},
     )
+
+
+def plan(specs: Sequence[RunSpec]) -> bytes:
+    """What a sweep asks for, before it trains: a row a run with the parameters that vary, as .csv."""
+    rows = [_params(spec) for spec in specs]
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    varying = [key for key in keys if len({row.get(key) for row in rows}) > 1]
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, varying or ["seed"], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return lines.getvalue().encode()
 
 
 def _params(spec: RunSpec) -> dict[str, str]:

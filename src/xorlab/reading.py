@@ -1,7 +1,9 @@
 """Two ways to read runs out of a tracking store, with the same result: queries, or MLflow's client."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,6 +63,15 @@ def reader(uri: str) -> Reader:
         return Database(engine)
     store.ready(uri)
     return Client(uri)
+
+
+def artifact(uri: str, run_id: str, name: str) -> bytes | None:
+    """Read a file of a run's artifacts; None where the run has none of this name."""
+    client = MlflowClient(uri)
+    with store.reported(uri), tempfile.TemporaryDirectory() as folder:
+        if name not in {file.path for file in client.list_artifacts(run_id)}:
+            return None
+        return Path(client.download_artifacts(run_id, name, folder)).read_bytes()
 
 
 def grid(epochs: NDArray[np.int64], points: int) -> NDArray[np.int64]:

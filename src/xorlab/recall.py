@@ -1,8 +1,8 @@
 """A run from MLflow's record alone: its specification, checked against its identity, and what else it tells."""
 
+import io
 import json
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -96,13 +96,10 @@ def weights(recalled: Recalled, uri: str | None = None) -> dict[str, Array]:
     XorlabError
         Where it carries none, as in a sweep of many runs.
     """
-    client = MlflowClient(store.uri(uri))
-    if INITIAL not in {file.path for file in client.list_artifacts(recalled.run_id)}:
+    content = reading.artifact(store.uri(uri), recalled.run_id, INITIAL)
+    if content is None:
         raise XorlabError(f"run {recalled.run_id} must carry {INITIAL} to start from; it does not")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        np.load(client.download_artifacts(recalled.run_id, INITIAL, folder), allow_pickle=False) as file,
-    ):
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name][None] for name in file.files}
 
 

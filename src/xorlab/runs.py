@@ -1,5 +1,6 @@
 """MLflow into pandas: the table of runs, their loss curves, the sweeps."""
 
+import io
 import re
 
 import pandas as pd
@@ -16,6 +17,9 @@ KIND = "xorlab.kind"
 
 MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
 """The metrics that every table of runs has a column for, even if no run has a value."""
+
+PLAN = "plan.csv"
+"""A sweep's artifact: the parameters that vary, a row for each run that was asked for."""
 
 
 def load(
@@ -94,6 +98,23 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
     order = pd.Index(runs["run_id"]).get_indexer(pd.Index(found["run_id"]))
     found = found.assign(order=order).drop_duplicates(["order", "epoch"], keep="last")
     return found.sort_values(["order", "epoch"], ignore_index=True).drop(columns="order")
+
+
+def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame | None:
+    """Read what a sweep asked for: a row a run, a column in its type for each parameter that varies.
+
+    Parameters
+    ----------
+    sweep
+        Its run id, the beginning of it, or ``latest``.
+
+    Returns
+    -------
+    None where the sweep has no plan, as one of an earlier version.
+    """
+    address = store.uri(uri)
+    text = reading.artifact(address, _find(sweeps(address, experiment=experiment), sweep), PLAN)
+    return None if text is None else pd.read_csv(io.BytesIO(text), dtype=str).apply(typed)
 
 
 def _parts(reader: reading.Reader, experiment: str, *, tag: tuple[str, str] | None) -> reading.Parts:

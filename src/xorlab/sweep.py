@@ -14,6 +14,7 @@ from xorlab.interrupts import held, terminable
 from xorlab.jobs import Job, JobResult
 from xorlab.options import Options
 from xorlab.pool import Chunk
+from xorlab.runs import PLAN
 from xorlab.tracking import Tracker
 
 LINE = 100
@@ -82,6 +83,7 @@ def run_many(
     name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"
     about: dict[str, Any] = {"swept": swept, "command": command}
     with terminable(), tracker.running(logbook.sweep(name, specs, **about)) as parent:
+        tracker.add_artifacts(parent, {PLAN: logbook.plan(specs)})
         harvest = Harvest(jobs, options, swept)
         epochs = sum(spec.epochs for spec in specs)
         try:

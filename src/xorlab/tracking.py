@@ -33,6 +33,15 @@ ROWS = 100_000
 RUNS = 1_000
 """As many runs as one transaction takes."""
 
+DIRTY = "git.dirty"
+"""The tag that tells whether the tree had uncommitted changes."""
+
+DIFF = "uncommitted.diff"
+"""The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
+
+LONGEST = 1_000_000
+"""Characters of a diff that are kept."""
+
 
 class Tracker:
     """The door to one experiment of one store.
@@ -57,7 +66,9 @@ class Tracker:
             self._client = MlflowClient(uri)
             self._experiment = self._client.get_experiment(self.experiment_id)
         self._engine = store.engine(uri)
-        self._context = {**resolve_tags(git(folder)), **environment.today()}
+        commit = git(folder)
+        self._context = {**resolve_tags(commit), **environment.today()}
+        self._diff = {DIFF: changes(folder).encode()} if commit.get(DIRTY) == "true" else {}
         self._inputs: dict[tuple[str, bytes, bytes], DatasetInput] = {}
         if self._engine is None:
             print(f"{store.shown(uri)} is written through MlflowClient, which is slower", file=sys.stderr)
@@ -66,6 +77,7 @@ class Tracker:
     def running(self, record: Record, *, parent: str | None = None) -> Iterator[str]:
         """Open a run that shows as RUNNING and yield its id; `close` ends it, as the last thing inside.
 
+        One without a parent carries the tree's uncommitted changes, where there are any.
         What is raised inside ends it as well: KILLED by Ctrl-C or an exit, FAILED by an error.
         """
         run_id = None
@@ -73,6 +85,8 @@ class Tracker:
             with held():
                 run_id = self._create(record)
                 self._describe(run_id, record, parent)
+                if parent is None:
+                    self.add_artifacts(run_id, self._diff)
             yield run_id
         except BaseException as error:
             # A store that fails now must not hide why the run ended.
@@ -175,14 +189,30 @@ def _tags(record: Record, parent: str | None) -> dict[str, str]:
 
 def git(folder: Path) -> dict[str, str]:
     """Return the commit of the git tree, and whether it has other changes; nothing outside a tree."""
-    command = ["git", "--no-optional-locks", "-C", str(folder), "status", "--porcelain=v2", "--branch"]
-    try:
-        lines = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
-    except (OSError, subprocess.CalledProcessError):
+    lines = _git(folder, "status", "--porcelain=v2", "--branch").splitlines()
+    if not lines:
         return {}
     commit = next(line.split()[2] for line in lines if line.startswith("# branch.oid"))
     dirty = any(not line.startswith("#") for line in lines)
-    return {keys.MLFLOW_GIT_COMMIT: commit, "git.dirty": str(dirty).lower()}
+    return {keys.MLFLOW_GIT_COMMIT: commit, DIRTY: str(dirty).lower()}
+
+
+def changes(folder: Path) -> str:
+    """Return how the git tree differs from its commit, as a patch, and the names of files that git does not follow."""
+    patch = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff")
+    cut = f"\n# cut: the first {LONGEST:,} of {len(patch):,} characters\n" if len(patch) > LONGEST else ""
+    others = _git(folder, "ls-files", "--others", "--exclude-standard").splitlines()
+    return patch[:LONGEST] + cut + "".join(f"# untracked: {name}\n" for name in others)
+
+
+def _git(folder: Path, *words: str) -> str:
+    """Return what git says of the tree at `folder`; nothing where there is no tree, or no git."""
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.decode(errors="replace")
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
