@@ -5,11 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 from xorlab.spec import RunSpec
 from xorlab.tracking import Record, Tracker
@@ -110,14 +108,3 @@ def test_a_mistake_is_one_line_and_writes_nothing(folder, analyze, words, said):
     assert errors.count("\n") == 1
     assert not (folder / "never").exists()
     assert not (folder / "nowhere.db").exists()
-
-
-@pytest.mark.notebook
-def test_the_notebook_runs_on_ones_own_runs(folder, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-    notebook = nbformat.read(ROOT / "notebooks" / "analysis.ipynb", as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells)
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    shown = [list(output.data) for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert sum("image/png" in kinds for kinds in shown) == 3
-    assert sum("text/html" in kinds for kinds in shown) == 4
