@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "xorlab"
 
 ROOMS = {
     "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
-    " training levels curvature evidence causes diagnosis theory mechanism landscape",
+    " training signs levels curvature evidence causes diagnosis theory mechanism landscape",
     "tracking": "interrupts records store bulk tracking",
     "analysis": "outcomes columns reading runs recall statistics summary figures",
     "joins": "options jobs table terminal prose pool logbook harvest sweep verification remedies trials advice",
@@ -23,7 +23,7 @@ ROOMS = {
 REACH = {
     "numerics": "",
     "tracking": "errors environment",
-    "analysis": "errors spec levels diagnosis mechanism landscape store",
+    "analysis": "errors spec signs levels diagnosis mechanism landscape store records",
     "joins": " ".join(ROOMS[room] for room in ("numerics", "tracking", "analysis")),
     "entry": "errors spec options jobs sweep",
 }
