@@ -77,6 +77,7 @@ def test_load_gives_a_row_a_run_with_what_was_logged(store_uri, ids):
     assert table.loc["a", "start"] == pd.Timestamp("1970-01-01T00:00:01Z")
     assert table["outcome"].fillna("none").tolist() == ["converged", "stuck_ln2", "none"]
     assert table["spec"].fillna("none").tolist() == ["f00", "f00", "none"]
+    assert table["commit"].isna().all()
     np.testing.assert_array_equal(table["final_loss"], [0.04, 0.69, np.nan])
     np.testing.assert_array_equal(table["epochs_to_converge"], [3.0, np.nan, np.nan])
     assert table["last_loss"].tolist() == [0.05, 0.69, 1.5]

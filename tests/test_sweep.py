@@ -205,8 +205,6 @@ import sys
 from pathlib import Path
 from xorlab.options import Options
 from xorlab.spec import RunSpec
-from xorlab import runs
-from xorlab.harvest import Harvest
 from xorlab.jobs import Job
 from xorlab.sweep import run_many, run_one
 from xorlab import training

@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 MetricRow = tuple[str, float, int, int]
 """Key, value, time in milliseconds, step."""
 
+PLAN = "plan.csv"
+"""The artifact of a sweep that tells what it asks for: the parameters that vary, a row a run."""
+
+DIFF = "uncommitted.diff"
+"""The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
+
 
 def now() -> int:
     """Return the milliseconds since 1970."""

@@ -8,18 +8,19 @@ import pandas as pd
 from xorlab import reading, store
 from xorlab.columns import PARAMETERS, typed
 from xorlab.errors import XorlabError
+from xorlab.records import DIFF, PLAN
 
 PARENT = "mlflow.parentRunId"
 """MLflow's tag of a nested run: the id of the run it belongs to."""
+
+COMMIT = "mlflow.source.git.commit"
+"""MLflow's tag of the commit that a run was made with."""
 
 KIND = "xorlab.kind"
 """The tag that tells a sweep from a run."""
 
 MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
 """The metrics that every table of runs has a column for, even if no run has a value."""
-
-PLAN = "plan.csv"
-"""A sweep's artifact: the parameters that vary, a row for each run that was asked for."""
 
 
 def load(
@@ -41,7 +42,7 @@ def load(
     Returns
     -------
     DataFrame
-        Columns run_id, name, sweep, status, start (UTC), duration (seconds), outcome; every parameter, in its
+        Columns run_id, name, sweep, status, start (UTC), duration (seconds), commit, outcome; every parameter, in its
         type and the specification's order; every other tag that is not MLflow's own; every metric's last
         value. A metric that has a parameter's name, as ``loss`` has, stands under ``last_loss``. The rows
         are sorted by the parameters.
@@ -63,7 +64,7 @@ def load(
 
 
 def sweeps(uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame:
-    """Read an experiment's sweeps, the latest first: run_id, name, status, start, duration, tags and metrics."""
+    """Read an experiment's sweeps, the latest first: run_id, name, status, start, duration, commit, tags, metrics."""
     found = _parts(reading.reader(store.uri(uri)), experiment, tag=(KIND, "sweep"))
     return _table(found, kind="sweep").sort_values(["start", "run_id"], ascending=False, ignore_index=True)
 
@@ -112,9 +113,18 @@ def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> p
     -------
     None where the sweep has no plan, as one of an earlier version.
     """
-    address = store.uri(uri)
-    text = reading.artifact(address, _find(sweeps(address, experiment=experiment), sweep), PLAN)
+    text = _artifact(sweep, uri, experiment, PLAN)
     return None if text is None else pd.read_csv(io.BytesIO(text), dtype=str).apply(typed)
+
+
+def diff(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> str:
+    """Read what was not committed when a sweep was made, as a patch; nothing where all was."""
+    return (_artifact(sweep, uri, experiment, DIFF) or b"").decode()
+
+
+def _artifact(sweep: str, uri: str | None, experiment: str, name: str) -> bytes | None:
+    address = store.uri(uri)
+    return reading.artifact(address, _find(sweeps(address, experiment=experiment), sweep), name)
 
 
 def _parts(reader: reading.Reader, experiment: str, *, tag: tuple[str, str] | None) -> reading.Parts:
@@ -152,6 +162,7 @@ def _table(parts: reading.Parts, *, kind: str) -> pd.DataFrame:
             "status": info["status"],
             "start": pd.to_datetime(info["start"], unit="ms", utc=True),
             "duration": (info["end"] - info["start"]).astype("Float64").astype("float64") / 1000.0,
+            "commit": _column(tags, COMMIT),
             "outcome": _column(tags, "outcome"),
         }
     )

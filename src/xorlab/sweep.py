@@ -14,7 +14,7 @@ from xorlab.interrupts import held, terminable
 from xorlab.jobs import Job, JobResult
 from xorlab.options import Options
 from xorlab.pool import Chunk
-from xorlab.runs import PLAN
+from xorlab.records import PLAN
 from xorlab.tracking import Tracker
 
 LINE = 100

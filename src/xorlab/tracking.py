@@ -12,7 +12,7 @@ from uuid import uuid4
 from xorlab import environment, store  # before MLflow, whose telemetry it settles
 from xorlab.errors import StoreError
 from xorlab.interrupts import held
-from xorlab.records import Data, Record
+from xorlab.records import DIFF, Data, Record
 
 # isort: split
 
@@ -35,9 +35,6 @@ RUNS = 1_000
 
 DIRTY = "git.dirty"
 """The tag that tells whether the tree had uncommitted changes."""
-
-DIFF = "uncommitted.diff"
-"""The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
 
 LONGEST = 1_000_000
 """Characters of a diff that are kept."""
