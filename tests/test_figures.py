@@ -160,7 +160,7 @@ def test_the_map_tells_rate_interval_and_n():
     table, _ = sweep(10)
     rates = statistics.rates(table, ["lr"])
     figure = figures.convergence_maps(rates, ["lr"])
-    assert "30 %\n(11–60 %)\nn = 10" in words(figure)
+    assert "30 %   (11–60 %)   n = 10" in words(figure)
     (mesh,) = figure.axes[0].collections
     expected = rates[rates["outcome"] == "converged"]["rate"]
     np.testing.assert_allclose(mesh.get_array().ravel(), expected)
@@ -194,7 +194,7 @@ def test_final_losses_draws_every_run_where_it_ends():
     spread = dots[:, 1] - dots[:, 1].round()
     assert (spread.min(), spread.max()) == pytest.approx((-0.35, 0.35))
     assert words(ax).count("n = 6") == 2
-    assert "3 higher, up to 9 →" in words(ax)
+    assert "at the right edge: 3 higher, up to 9" in words(figure)
 
 
 def test_epochs_to_convergence_counts_those_that_did_not():

@@ -1,18 +1,22 @@
 """Frames and arrays into pictures: one language of colours, levels, counts and log epochs.
 
 Functions that take axes draw one frame on them and return them; functions that return a Figure lay out a whole
-picture. Nothing here touches pyplot's state.
+picture, as wide as they are told: a page, `PAGE`, or a column of it, `COLUMN`. Nothing here touches pyplot's state.
 """
 
-from xorlab.figures.axes import png, svg
+from xorlab.figures.axes import COLUMN, PAGE
 from xorlab.figures.curves import MANY, loss_curves, sweep_curves
+from xorlab.figures.ends import epochs_to_convergence, final_losses
+from xorlab.figures.files import pdf, png, svg
+from xorlab.figures.maps import convergence_map, convergence_maps
 from xorlab.figures.palette import OUTCOME_COLOURS, colour
 from xorlab.figures.run import decision_surface, run_loss
-from xorlab.figures.settings import convergence_map, convergence_maps, epochs_to_convergence, final_losses
 
 __all__ = [
+    "COLUMN",
     "MANY",
     "OUTCOME_COLOURS",
+    "PAGE",
     "colour",
     "convergence_map",
     "convergence_maps",
@@ -20,6 +24,7 @@ __all__ = [
     "epochs_to_convergence",
     "final_losses",
     "loss_curves",
+    "pdf",
     "png",
     "run_loss",
     "svg",

@@ -1,56 +1,41 @@
-"""What the pictures share: pages and panels, log epochs, named levels, legends, and the bytes of a file."""
+"""What the pictures share: pages and panels, log epochs, named levels."""
 
-import io
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from xorlab.figures.palette import STYLE, colour, stroke
-from xorlab.outcomes import ordered, phrase
-
-if TYPE_CHECKING:
-    import pandas as pd
+from xorlab.figures.lettering import remark
 
 COLUMN = 3.4
-"""Inches: a column of a page; a full page is two."""
+"""Inches: a column of a page."""
+
+PAGE = 2 * COLUMN
+"""Inches: a full page."""
 
 
-def png(figure: Figure, *, dpi: int = 200) -> bytes:
-    """Render a figure to the bytes of a PNG file."""
-    return _render(figure, format="png", dpi=dpi)
-
-
-def svg(figure: Figure) -> bytes:
-    """Render a figure to the bytes of an SVG file, the same bytes each time."""
-    return _render(figure, format="svg", dpi=200, metadata={"Date": None})
-
-
-def _render(figure: Figure, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, **options)
-    return buffer.getvalue()
-
-
-def page(count: int, *, columns: int) -> tuple[Figure, list[Axes]]:
-    """Lay out `count` panels that share their axes."""
+def page(count: int, *, columns: int, width: float = PAGE, height: float | None = None) -> tuple[Figure, list[Axes]]:
+    """Lay out `count` panels that share their axes on a page as wide as this, each of a height in inches."""
     rows = -(-count // columns)
-    size = (2 * COLUMN if columns <= 3 else 3 * COLUMN, 1.4 + (2.9 if rows == 1 else 2.1 * rows))
-    figure = Figure(figsize=size, layout="constrained")
+    across = (width - 0.6) / columns
+    height = height or (min(2.9, 0.42 * across + 1.2) if rows == 1 else min(2.1, 0.55 * across + 0.95))
+    figure = Figure(figsize=(width, 1.4 + rows * height), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for ax in grid.flat:
-        ax.title.set_fontsize(9.5 if columns <= 3 else 8)
+        ax.title.set_fontsize(heading_size(across))
     for ax in grid.flat[count:]:
         ax.remove()
     return figure, list(grid.flat[:count])
+
+
+def heading_size(across: float) -> float:
+    """Return the font size of the heading of a panel that is so many inches wide."""
+    return 9.5 if across >= 2.0 else 8.0 if across >= 1.5 else 7.0
 
 
 def outer(ax: Axes, *, left: bool, bottom: bool) -> None:
@@ -60,20 +45,6 @@ def outer(ax: Axes, *, left: bool, bottom: bool) -> None:
         ax.set_ylabel("")
     if not bottom:
         ax.set_xlabel("")
-
-
-def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, note: str = "", marker: str = "") -> None:
-    """Name the outcomes in `runs` below a figure, each with its stroke and its count, under a note."""
-    counts = runs["outcome"].value_counts()
-    handles = [_handle(name, counts[name], marker=marker) for name in ordered(counts.index)]
-    style: Any = {"alignment": "left", "title_fontsize": 8}
-    figure.legend(handles=handles, loc="outside lower left", ncols=3, title=note or None, **style)
-
-
-def _handle(outcome: str, count: int, *, marker: str) -> Line2D:
-    look: Any = {"marker": marker, "linestyle": ""} if marker else {"linestyle": stroke(outcome), "linewidth": 2.2}
-    said = f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
-    return Line2D([], [], color=colour(outcome), label=said, **look)
 
 
 def loss_axes(ax: Axes, *, last: int, losses: NDArray[np.float64], levels: Mapping[str, float]) -> None:
@@ -107,11 +78,6 @@ def log_epochs(ax: Axes, last: float) -> None:
 
 def _thousands(epoch: float) -> str:
     return f"{epoch / 1000:g}k" if epoch >= 1000 else f"{epoch:g}"
-
-
-def remark(ax: Axes, text: str) -> None:
-    """Write small grey words at the upper right, where curves on log epochs leave room."""
-    ax.text(0.99, 1.0, text, transform=ax.transAxes, ha="right", va="top", fontsize=7, color="#555555")
 
 
 def name_levels(ax: Axes, levels: Mapping[str, float]) -> None:

@@ -10,7 +10,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from xorlab.columns import label, settings
-from xorlab.figures.axes import ceiling, log_epochs, loss_axes, name_levels, outcome_legend, outer, page
+from xorlab.figures.axes import PAGE, ceiling, heading_size, log_epochs, loss_axes, name_levels, outer, page
+from xorlab.figures.lettering import folded, headline, outcome_legend
 from xorlab.figures.palette import STYLE, colour, stroke
 from xorlab.outcomes import ordered
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MANY = 60
 """Runs in one panel from which on a median, a band and a sample stand for the single curves."""
+
+PANELS = 60
+"""Settings up to which each has a panel of its own."""
 
 SAMPLE = 6
 """Runs of each outcome that are still drawn singly among many."""
@@ -33,6 +37,7 @@ def sweep_curves(
     levels: Mapping[str, float],
     *,
     by: Sequence[str] = (),
+    width: float = PAGE,
     title: str = "Which runs get stuck, and where?",
 ) -> Figure:
     """Draw all runs of a sweep in one picture, coloured by outcome, in a panel for each setting of `by`.
@@ -46,42 +51,52 @@ def sweep_curves(
     levels
         The named levels.
     by
-        Columns of `runs` whose values (or combinations) each get a panel; none draws one panel.
+        Columns of `runs` whose values (or combinations) each get a panel; none draws one panel, and so do more
+        settings than `PANELS`.
+    width
+        Of the picture, in inches.
     title
         The question that the picture answers.
     """
-    by = by if len(runs) else ()
+    by = by if len(runs) and len(settings(runs, by)) <= PANELS else ()
     groups = settings(runs, by)
-    columns = _columns(groups)
-    figure, grid = page(len(groups), columns=columns)
-    for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
-        loss_curves(curves, group, levels, ax=ax)
-        ax.set_title(_heading(by, values, group))
-        outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
+    columns, full = _columns(groups, width=width)
+    figure, grid = page(len(groups), columns=columns, width=width)
     drawn = curves[curves["run_id"].isin(runs["run_id"])]
+    across = (width - 0.6) / columns
+    size = heading_size(across)
+    for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
+        loss_curves(drawn, group, levels, ax=ax)
+        said = by[-1:] if full and place < columns else () if full else by
+        ax.set_title(folded(_heading(said, values, group), inches=across - 0.1, size=size))
+        outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
+        if full and place % columns == 0:
+            ax.set_ylabel(f"{label(by[:-1], values[:-1])}\nloss")
     grid[0].set_ylim(0, ceiling(drawn["loss"].to_numpy(), levels))
     log_epochs(grid[0], float(drawn["epoch"].max()) + 1 if len(drawn) else 1)
-    for ax in grid[columns - 1 :: columns]:
-        name_levels(ax, levels)
-    sizes = [len(group) for _, group in groups]
-    outcome_legend(figure, runs, note=_MANY_NOTE if max(sizes) > MANY else "")
-    figure.suptitle(title, x=0.01, ha="left")
+    for place, ax in enumerate(grid):
+        if place % columns == columns - 1 or place == len(grid) - 1:
+            name_levels(ax, levels)
+    outcome_legend(figure, runs, title=_MANY_NOTE if max(len(group) for _, group in groups) > MANY else "")
+    headline(figure, title)
     return figure
 
 
-def _columns(groups: Sequence[tuple[tuple[Any, ...], Any]]) -> int:
-    """Return how many panels stand beside each other; of a full grid those of one row of it."""
+def _columns(groups: Sequence[tuple[tuple[Any, ...], Any]], *, width: float) -> tuple[int, bool]:
+    """Return how many panels stand beside each other, and whether they make a full grid with one of its rows each."""
     last = len({values[-1:] for values, _ in groups})
     rows = len({values[:-1] for values, _ in groups})
-    if rows > 1 and last <= 6 and rows * last == len(groups):
-        return last
-    return min(len(groups), 3 if len(groups) <= 9 else 5)
+    most = max(1, int((width - 0.5) / 1.05))
+    if rows > 1 and last <= most and rows * last == len(groups):
+        return last, True
+    return min(len(groups), most, 3 if len(groups) <= 9 else 4), False
 
 
 def _heading(by: Sequence[str], values: Any, group: "pd.DataFrame") -> str:
-    """Return a panel's setting and its count, each on its line."""
+    """Return what is told of a panel's setting, and its count, each on its line."""
     converged = int((group["outcome"] == "converged").sum())
-    return f"{label(by, values)}\n{converged:,} of {len(group):,} converged".strip()
+    told = label(by, values[len(values) - len(by) :])
+    return f"{told}\n{converged:,} of {len(group):,} converged".strip()
 
 
 def loss_curves(curves: "pd.DataFrame", runs: "pd.DataFrame", levels: Mapping[str, float], *, ax: Axes) -> Axes:

@@ -1,9 +1,11 @@
-"""One colour and one stroke for each outcome in every picture, and the pictures' style."""
+"""One colour, stroke and marker for each outcome in every picture, another language for settings, and the style."""
 
 import math
 from typing import Any
 
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+import matplotlib
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 
 from xorlab.outcomes import level
 
@@ -36,6 +38,7 @@ STYLE: Any = {
     "font.size": 9,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
+    "pdf.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "xorlab",
     "xtick.labelsize": 8,
@@ -44,6 +47,17 @@ STYLE: Any = {
 """Matplotlib's settings for every picture: quiet, and the same bytes each time."""
 
 _WARM = LinearSegmentedColormap.from_list("stuck", ["#f3dc8a", "#e3b023", "#ea8548", "#c0302f"])
+_MARKERS = {
+    "converged": "o",
+    "descending": "v",
+    "stuck_0.347": "D",
+    "stuck_0.477": "s",
+    "stuck_ln2": "X",
+    "stuck_0.125": "D",
+    "stuck_0.167": "s",
+    "stuck_0.250": "X",
+    "diverged": "*",
+}
 _STROKES = {"descending": (0, (4, 1.5)), "diverged": (0, (1, 1.2)), "stuck_other": (0, (4, 1.5, 1, 1.5))}
 
 
@@ -58,3 +72,32 @@ def colour(outcome: str) -> str:
 def stroke(outcome: str) -> Any:
     """Return the line style of an outcome: solid where the run came to rest."""
     return _STROKES.get(outcome, "solid")
+
+
+def marker(outcome: str) -> str:
+    """Return the marker of an outcome, which tells it apart without colour too."""
+    return _MARKERS.get(outcome, "P")
+
+
+SETTING_STROKES: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
+SETTING_MARKERS = "os^Dv<>phP"
+"""The strokes and markers of settings, which take turns."""
+
+
+def sequence(count: int) -> list[str]:
+    """Return colours for as many settings in their order, from dark to light: none of them is an outcome's."""
+    viridis = matplotlib.colormaps["viridis"]
+    return [to_hex(viridis(place)) for place in np.linspace(0.0, 0.86, max(count, 2))[:count]]
+
+
+def shade(colour: str, share: float) -> str:
+    """Mix a colour with white: 0 leaves it, 1 is white."""
+    red, green, blue = (part + share * (1.0 - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def ink(ground: str) -> str:
+    """Return black or white, whichever is read better on a ground (the contrast of WCAG 2)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(ground)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "white"

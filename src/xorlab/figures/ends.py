@@ -1,0 +1,138 @@
+"""Where runs end, and how long converging takes: a dot for each run, a row for each setting."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from xorlab.columns import called, settings, short
+from xorlab.figures.axes import PAGE, ceiling, log_epochs
+from xorlab.figures.lettering import NARROW, headline, note, outcome_legend
+from xorlab.figures.palette import STYLE, colour
+from xorlab.outcomes import ordered
+
+ROWS = 40
+"""Settings that still get a row of their own in one picture."""
+
+BINS = 120
+"""Bins across a picture of dots; the dots of one bin stand above each other."""
+
+
+@matplotlib.rc_context(STYLE)
+def final_losses(
+    runs: pd.DataFrame,
+    levels: Mapping[str, float],
+    *,
+    by: Sequence[str] = (),
+    width: float = PAGE,
+    title: str = "Where do runs end?",
+) -> Figure:
+    """Draw every run's final loss against the levels, a row of dots for each setting."""
+    told = runs.dropna(subset=["outcome", "final_loss"])
+    losses = told["final_loss"]
+    top = ceiling(losses.to_numpy(), levels)
+    figure, ax, groups = _rows(told.assign(final_loss=losses.clip(upper=top)), by, width=width)
+    _dots(ax, [group.set_index("final_loss")["outcome"] for group in groups], span=np.linspace(0.0, top, BINS))
+    ax.set(xlim=(-0.02 * top, 1.02 * top), xlabel="final loss")
+    _name_levels(ax, levels, top=top, inches=width - 1.9)
+    _at_right(ax, [f"n = {len(group):,}" for group in groups])
+    higher = (losses > top).sum()
+    said = f"at the right edge: {higher:,} higher, up to {losses.max():.3g}" if higher else ""
+    outcome_legend(figure, told, title=said, dots=True)
+    headline(figure, title)
+    return figure
+
+
+def _name_levels(ax: Axes, levels: Mapping[str, float], *, top: float, inches: float) -> None:
+    """Draw the levels and name them above, those that come too near to one another on two lines."""
+    gap, before, raised = 0.36 * top / max(inches, 1.0), -np.inf, False
+    for name, level in sorted(levels.items(), key=lambda item: item[1]):
+        ax.axvline(level, color="#777777", linewidth=0.7, linestyle=(0, (2, 2)), zorder=0.5)
+        raised = level - before < gap and not raised
+        place: Any = {"xy": (level, 1), "xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
+        words = "ln 2" if name == "ln2" else name
+        ax.annotate(words, xytext=(0, 12 if raised else 3), ha="center", fontsize=8, color="#444444", **place)
+        before = level
+
+
+@matplotlib.rc_context(STYLE)
+def epochs_to_convergence(
+    runs: pd.DataFrame,
+    *,
+    by: Sequence[str] = (),
+    width: float = PAGE,
+    title: str = "How long does converging take?",
+) -> Figure:
+    """Draw when each run converged, a row of dots for each setting; the others are counted at the right."""
+    told = runs.dropna(subset="outcome")
+    figure, ax, groups = _rows(told, by, width=width)
+    done = [group[group["outcome"] == "converged"].dropna(subset="epochs_to_converge") for group in groups]
+    epochs = pd.concat(done)["epochs_to_converge"]
+    first, last = (float(epochs.min()), float(epochs.max())) if len(epochs) else (0.0, 1.0)
+    bins = np.expm1(np.linspace(np.log1p(first), np.log1p(last), BINS))
+    _dots(ax, [group.set_index("epochs_to_converge")["outcome"] for group in done], span=bins)
+    medians = [group["epochs_to_converge"].median() for group in done]
+    for side in (-0.42, 0.42):
+        ax.scatter(medians, np.arange(len(done)) + side, marker="|", s=40, color="black", linewidths=1.8)
+    log_epochs(ax, 1.1 * last)
+    ax.set_xlim(left=10.0 ** np.floor(np.log10(first)) if first >= 1 else 0)
+    ax.set_xlabel("epoch from which the loss stays low (log scale)")
+    _at_right(ax, [f"{len(kept):,} of {len(group):,}" for kept, group in zip(done, groups, strict=True)])
+    note(figure, "dots: the runs that converged; ticks: their median; at the right: how many did; others have no dot")
+    headline(figure, title)
+    return figure
+
+
+def _rows(runs: pd.DataFrame, by: Sequence[str], *, width: float) -> tuple[Figure, Axes, list[pd.DataFrame]]:
+    """Lay out a row for each setting of `by`, the first on top; of too many settings only for the last factor."""
+    by = by if len(runs) else ()
+    groups = settings(runs, by)
+    if len(groups) > ROWS:
+        by = by[-1:] if runs[by[-1]].nunique() <= ROWS else ()
+        groups = settings(runs, by)
+    row = 0.42 if len(groups) <= 8 else 0.3
+    legend = 0.4 if width >= NARROW else 1.0
+    figure = Figure(figsize=(width, 1.2 + legend + row * len(groups)), layout="constrained")
+    ax = figure.subplots()
+    ax.set_yticks(range(len(groups)), [", ".join(map(short, values)) or "all runs" for values, _ in groups])
+    ax.set_ylim(len(groups) - 0.4, -0.6)
+    ax.set_ylabel(",\n".join(map(called, by)))
+    ax.tick_params(axis="y", length=0)
+    return figure, ax, [group for _, group in groups]
+
+
+def _dots(ax: Axes, rows: Sequence["pd.Series[str]"], *, span: NDArray[np.float64]) -> None:
+    """Draw a dot for each run at its true x, those of one bin spread over a height that tells how many they are.
+
+    Parameters
+    ----------
+    ax
+        Where to draw; row 0 is at y = 0, row 1 at 1, …
+    rows
+        For each row the outcomes of its runs, indexed by their x.
+    span
+        The edges of the bins.
+    """
+    bins = [np.searchsorted(span, row.index.to_numpy(dtype=float)) for row in rows]
+    most = max((int(np.bincount(each).max()) for each in bins if len(each)), default=1)
+    total = sum(map(len, rows))
+    for place, (row, each) in enumerate(zip(rows, bins, strict=True)):
+        rank = {name: number for number, name in enumerate(ordered(row))}
+        order = np.lexsort((row.map(rank).to_numpy(dtype=int), each))
+        sizes = np.bincount(each)[each[order]] if len(each) else each
+        within = np.arange(len(order)) - np.searchsorted(each[order], each[order])
+        height = 0.7 * (sizes - 1) / max(most - 1, 1)
+        offset = height * (within / np.maximum(sizes - 1, 1) - 0.5)
+        style: Any = {"s": 16 if total <= 400 else 3, "linewidths": 0, "rasterized": total > 2000}
+        ax.scatter(row.index.to_numpy()[order], place + offset, c=[colour(row.iloc[i]) for i in order], **style)
+
+
+def _at_right(ax: Axes, texts: Sequence[str]) -> None:
+    """Write a text at the right end of each row."""
+    for row, text in enumerate(texts):
+        ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color="#444444")

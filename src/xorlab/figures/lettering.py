@@ -1,0 +1,107 @@
+"""The words of a picture, in the room that it has: headline, note, legend, remarks."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.textpath import TextToPath
+
+from xorlab.figures.palette import colour, marker, stroke
+from xorlab.outcomes import ordered, phrase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NARROW = 5.0
+"""Inches: below this a page is a column, and its words are fewer and smaller."""
+
+
+def breadth(text: str, *, size: float) -> float:
+    """Return how many inches a line of text takes at a font size."""
+    points, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=size), ismath=False)
+    return float(points) / 72.0
+
+
+def headline(figure: Figure, title: str) -> None:
+    """Write the question that a picture answers above it, on as many lines as it needs."""
+    width = figure.get_figwidth()
+    size = 11.0 if width >= NARROW else 9.5
+    words = textwrap.fill(title, max(12, int(width * 72 / (0.68 * size))))
+    figure.suptitle(words, x=0.01, ha="left", fontsize=size)
+
+
+def note(figure: Figure, words: str) -> None:
+    """Write below a picture what its marks mean."""
+    figure.supxlabel(_folded(words, figure), x=0.01, ha="left", fontsize=_small(figure), color="#444444")
+
+
+def _small(figure: Figure) -> float:
+    return 8.0 if figure.get_figwidth() >= NARROW else 7.0
+
+
+def _folded(words: str, figure: Figure) -> str:
+    return textwrap.fill(words, max(12, int(figure.get_figwidth() * 72 / (0.56 * _small(figure)))))
+
+
+def folded(text: str, *, inches: float, size: float) -> str:
+    """Break each line of a text where it would be broader than so many inches."""
+    lines = [
+        _fill(line, max(6, int(len(line) * inches / breadth(line, size=size)))) if line else line
+        for line in text.split("\n")
+    ]
+    return "\n".join(lines)
+
+
+def _fill(line: str, characters: int) -> str:
+    return textwrap.fill(line, characters, break_long_words=False, break_on_hyphens=False)
+
+
+def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
+    """Name the marks below a figure, in as many columns as there is room for, under a note."""
+    if not handles:
+        return
+    size = 8.5 if figure.get_figwidth() >= NARROW else 7.5
+    widest = max(breadth(str(handle.get_label()), size=size) for handle in handles) + 5.2 * size / 72
+    columns = min(len(handles), max(1, int((figure.get_figwidth() - 0.1) / widest)))
+    style: Any = {"alignment": "left", "title_fontsize": _small(figure), "fontsize": size, "columnspacing": 1.5}
+    head = _folded(title, figure) if title else None
+    figure.legend(handles=list(handles), loc="outside lower left", ncols=columns, title=head, **style)
+
+
+def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, title: str = "", dots: bool = False) -> None:
+    """Name the outcomes in `runs`, each with its stroke, or as dots, and its count."""
+    counts = runs["outcome"].value_counts()
+    legend(figure, [_handle(name, counts[name], dots=dots) for name in ordered(counts.index)], title=title)
+
+
+def _handle(outcome: str, count: int, *, dots: bool) -> Line2D:
+    line: Any = {"linestyle": stroke(outcome), "linewidth": 2.2}
+    look = {"marker": "o", "markersize": 5, "linestyle": ""} if dots else line
+    said = f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
+    return Line2D([], [], color=colour(outcome), label=said, **look)
+
+
+def outcome_mark(outcome: str, **look: Any) -> Line2D:
+    """Return an outcome's marker for a legend."""
+    return Line2D([], [], color=colour(outcome), marker=marker(outcome), label=phrase(outcome), **look)
+
+
+def remark(ax: Axes, text: str) -> None:
+    """Write small grey words at the upper right, where curves on log epochs leave room."""
+    ax.text(0.99, 1.0, text, transform=ax.transAxes, ha="right", va="top", fontsize=7, color="#555555")
+
+
+def nothing(ax: Axes, words: str = "no runs") -> None:
+    """Say in the middle of an empty panel that there is nothing to draw."""
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color="#555555")
+
+
+def counted(ns: Sequence[int], *, each: str = "") -> str:
+    """Say how many runs stand behind each mark: once if all are equal, else from least to most."""
+    least, most = min(ns, default=0), max(ns, default=0)
+    said = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    return f"n = {said}{each}"
