@@ -23,7 +23,7 @@ ROOMS = {
 REACH = {
     "numerics": "",
     "tracking": "errors environment",
-    "analysis": "errors spec signs levels diagnosis mechanism landscape store records",
+    "analysis": "errors spec signs levels theory diagnosis mechanism landscape store records",
     "joins": " ".join(ROOMS[room] for room in ("numerics", "tracking", "analysis")),
     "entry": "errors spec options jobs sweep",
 }
