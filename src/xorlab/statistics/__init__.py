@@ -1,0 +1,21 @@
+"""Tidy frames of runs into what they say, with its uncertainty: frames in, frames out.
+
+SciPy and statsmodels do the mathematics; every interval is at 95 %.
+"""
+
+from xorlab.statistics.design import REPLICATE, bounds, factors, levels
+from xorlab.statistics.rates import CONFIDENCE, causes, distinct, more_seeds, rates, sentence, wilson
+
+__all__ = [
+    "CONFIDENCE",
+    "REPLICATE",
+    "bounds",
+    "causes",
+    "distinct",
+    "factors",
+    "levels",
+    "more_seeds",
+    "rates",
+    "sentence",
+    "wilson",
+]

@@ -1,0 +1,99 @@
+"""What is known of the settings of runs before any run is counted: factors, levels, theory's bounds."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from xorlab import theory
+from xorlab.columns import PARAMETERS, settings
+from xorlab.levels import spectrum
+from xorlab.spec import DataSpec, InitSpec, RunSpec
+
+REPLICATE = "seed"
+"""The parameter that is repeated to count over, not compared."""
+
+
+def factors(runs: pd.DataFrame) -> list[str]:
+    """Return the parameters that tell the settings of `runs` apart, seeds aside.
+
+    One that only follows from those before it does not count: with ``init.name`` comes ``init.std``.
+    """
+    varying = [key for key in PARAMETERS if key in runs and key != REPLICATE and runs[key].nunique(dropna=False) > 1]
+    kept: list[str] = []
+    told_apart = 1
+    for key in varying:
+        refined = runs.groupby([*kept, key], dropna=False).ngroups
+        if refined > told_apart:
+            kept.append(key)
+            told_apart = refined
+    return kept
+
+
+def levels(runs: pd.DataFrame) -> dict[str, float]:
+    """Name the levels at which the loss of `runs` can come to rest, highest first.
+
+    Parameters
+    ----------
+    runs
+        One row a run, with the parameters of its data and its loss.
+    """
+    keys = [key for key in PARAMETERS if key in runs and (key == "loss" or key.startswith("data."))]
+    found: dict[str, float] = {}
+    for row in runs[keys].drop_duplicates().dropna(subset="loss").to_dict("records"):
+        found |= spectrum(RunSpec(data=DataSpec(**_data(row)), loss=row["loss"]))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _data(row: dict[Any, Any]) -> dict[str, Any]:
+    """Return the arguments of the data's specification; what is missing does not belong to this data."""
+    given = {str(key).removeprefix("data."): value for key, value in row.items() if str(key).startswith("data.")}
+    return {key: value for key, value in given.items() if not pd.isna(value)}
+
+
+def bounds(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Give theory's upper bound on the probability of convergence in each setting.
+
+    At least two live units at the start are needed to learn XOR (`xorlab.theory.start`). The bound is of random
+    seeds: the rate over some seeds may lie above it by chance.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, and bound: the mean of the bounds of the setting's runs, NaN where one of them has
+        none. It holds for one hidden ReLU layer with a slope of 0 at zero, started by a scheme that is symmetric
+        about 0, on xor or xnor.
+    """
+    told = runs.dropna(subset="outcome")
+    starts = told.reindex(columns=[*_START])
+    kinds = starts.drop_duplicates()
+    known = kinds.assign(bound=[_bound(row) for row in kinds.to_dict("records")])
+    bound = starts.merge(known, on=[*_START], how="left")["bound"].to_numpy()
+    rows = [
+        (*values, float(group["bound"].mean(skipna=False)))
+        for values, group in settings(told.assign(bound=bound), by)
+        if len(group)
+    ]
+    return pd.DataFrame(rows, columns=[*by, "bound"])
+
+
+_START = (
+    *("data.name", "data.encoding"),
+    *("arch.hidden", "arch.activation", "arch.relu_grad_at_zero"),
+    *("init.name", "init.biases"),
+)
+"""The parameters that the bound rests on."""
+
+
+def _bound(row: Mapping[Any, Any]) -> float:
+    """Return the bound of one combination of parameters; NaN where theory has none, or one is not told."""
+    if any(pd.isna(value) for value in row.values()):
+        return math.nan
+    hidden = json.loads(row["arch.hidden"])
+    known = row["data.name"] in ("xor", "xnor") and row["init.name"] in theory.SYMMETRIC
+    if not known or len(hidden) != 1 or row["arch.activation"] != "relu" or row["arch.relu_grad_at_zero"] != 0.0:
+        return math.nan
+    init = InitSpec(name=row["init.name"], biases=row["init.biases"])
+    return theory.start(init, hidden[0], encoding=row["data.encoding"]).two_live
