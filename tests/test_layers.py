@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "xorlab"
 ROOMS = {
     "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
     " training signs levels curvature evidence causes diagnosis theory mechanism landscape",
-    "tracking": "interrupts records store bulk tracking",
+    "tracking": "interrupts records views store bulk tracking",
     "analysis": "outcomes columns reading runs recall statistics summary figures",
     "joins": "options jobs table terminal prose pool logbook harvest sweep verification remedies trials advice",
     "entry": "overrides refusals composition multirun",

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_latest_schema_revision
 
-from xorlab import store
+from xorlab import store, views
 from xorlab.errors import StoreError
 
 
@@ -127,7 +127,18 @@ def test_reading_makes_no_database(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_an_experiment_has_its_views(store_uri):
+    client = MlflowClient(store_uri)
+    made = store.experiment_id(store_uri, "xorlab")
+    assert client.get_experiment(made).tags == views.TAGS
+    other = client.create_experiment("other", tags={"mlflow.sharedViewState.runs": "their own"})
+    for _ in range(2):
+        store.add_views(store_uri, other)
+    assert client.get_experiment(other).tags == views.TAGS | {"mlflow.sharedViewState.runs": "their own"}
+
+
 def test_pages_open_the_training_runs():
     query = "?workflowType=machine_learning"
-    assert store.page("sqlite:///x.db", "1") == f"http://127.0.0.1:5000/#/experiments/1{query}"
+    runs = f"http://127.0.0.1:5000/#/experiments/1/runs{query}&viewStateShareKey=runs"
+    assert store.page("sqlite:///x.db", "1") == runs
     assert store.page("http://host:80/", "1", "ab") == f"http://host:80/#/experiments/1/runs/ab{query}"

@@ -15,12 +15,14 @@ from typing import Any
 
 from filelock import FileLock
 
+from xorlab import views
 from xorlab.errors import StoreError
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import sqlalchemy
+from mlflow.entities import ExperimentTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import create_sqlalchemy_engine
 from mlflow.tracking._tracking_service.utils import _get_store
@@ -65,7 +67,7 @@ def ready(uri: str) -> None:
 
 
 def experiment_id(uri: str, name: str) -> str:
-    """Return the id of the experiment of this name, created or restored as need be."""
+    """Return the id of the experiment of this name, created, with its views, or restored as need be."""
     with reported(uri):
         store = _open(uri)
         found = store.get_experiment_by_name(name)
@@ -74,6 +76,15 @@ def experiment_id(uri: str, name: str) -> str:
         if found.lifecycle_stage == "deleted":
             store.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+
+def add_views(uri: str, experiment_id: str) -> None:
+    """Give an experiment the views that it lacks, as one that was made otherwise does."""
+    with reported(uri):
+        store = _open(uri)
+        there = store.get_experiment(experiment_id).tags
+        for key in views.TAGS.keys() - there.keys():
+            store.set_experiment_tag(experiment_id, ExperimentTag(key, views.TAGS[key]))
 
 
 @functools.cache
@@ -103,11 +114,11 @@ def engine(uri: str) -> sqlalchemy.Engine | None:
 def page(uri: str, experiment_id: str, run_id: str | None = None) -> str:
     """Return the address of an experiment's runs, or of one run, in MLflow's UI.
 
-    Without its query the UI opens on the empty pages of its GenAI half.
+    Without its query the UI opens on the empty pages of its GenAI half. An experiment must have its views.
     """
     root = uri.rstrip("/") if _scheme(uri) in ("http", "https") else UI
-    run = f"/runs/{run_id}" if run_id else ""
-    return f"{root}/#/experiments/{experiment_id}{run}?workflowType=machine_learning"
+    run, view = (f"/{run_id}", "") if run_id else ("", f"&viewStateShareKey={views.FIRST}")
+    return f"{root}/#/experiments/{experiment_id}/runs{run}?workflowType=machine_learning{view}"
 
 
 def shown(uri: str) -> str:
@@ -201,7 +212,7 @@ PREPARATIONS: dict[str, Callable[[str], Any]] = {
 
 def _create_experiment(store: Any, name: str) -> str:
     try:
-        return str(store.create_experiment(name))
+        return str(store.create_experiment(name, tags=[ExperimentTag(*tag) for tag in views.TAGS.items()]))
     except MlflowException:
         # Another process may have been faster.
         found = store.get_experiment_by_name(name)
