@@ -3,6 +3,7 @@
 SciPy and statsmodels do the mathematics; every interval is at 95 %.
 """
 
+from xorlab.statistics.comparison import compare
 from xorlab.statistics.design import REPLICATE, bounds, factors, levels
 from xorlab.statistics.rates import CONFIDENCE, causes, distinct, more_seeds, rates, sentence, wilson
 
@@ -11,6 +12,7 @@ __all__ = [
     "REPLICATE",
     "bounds",
     "causes",
+    "compare",
     "distinct",
     "factors",
     "levels",

@@ -11,25 +11,32 @@ from xorlab import theory
 from xorlab.columns import PARAMETERS, settings
 from xorlab.levels import spectrum
 from xorlab.spec import DataSpec, InitSpec, RunSpec
+from xorlab.statistics.rates import counted
 
 REPLICATE = "seed"
 """The parameter that is repeated to count over, not compared."""
 
 
-def factors(runs: pd.DataFrame) -> list[str]:
+def factors(runs: pd.DataFrame, given: Sequence[str] = ()) -> list[str]:
     """Return the parameters that tell the settings of `runs` apart, seeds aside.
 
     One that only follows from those before it does not count: with ``init.name`` comes ``init.std``.
+
+    Parameters
+    ----------
+    given
+        Columns that come before all others: what is returned tells apart what these do not.
     """
-    varying = [key for key in PARAMETERS if key in runs and key != REPLICATE and runs[key].nunique(dropna=False) > 1]
-    kept: list[str] = []
-    told_apart = 1
-    for key in varying:
+    kept = list(given)
+    told_apart = runs.groupby(kept, dropna=False).ngroups if kept else 1
+    for key in PARAMETERS:
+        if key not in runs or key == REPLICATE or key in kept or runs[key].nunique(dropna=False) < 2:
+            continue
         refined = runs.groupby([*kept, key], dropna=False).ngroups
         if refined > told_apart:
             kept.append(key)
             told_apart = refined
-    return kept
+    return kept[len(given) :]
 
 
 def levels(runs: pd.DataFrame) -> dict[str, float]:
@@ -66,7 +73,7 @@ def bounds(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         none. It holds for one hidden ReLU layer with a slope of 0 at zero, started by a scheme that is symmetric
         about 0, on xor or xnor.
     """
-    told = runs.dropna(subset="outcome")
+    told = counted(runs)
     starts = told.reindex(columns=[*_START])
     kinds = starts.drop_duplicates()
     known = kinds.assign(bound=[_bound(row) for row in kinds.to_dict("records")])

@@ -43,7 +43,8 @@ def rates(
     Parameters
     ----------
     runs
-        One row a run, with its outcome; a run without one (failed, killed, running) is not counted.
+        One row a run, with its outcome; a run without one (failed, killed, running) is not counted, and a
+        repeated one counts once (`distinct`).
     by
         The columns that make a setting; none makes one setting of all runs.
     outcomes
@@ -59,13 +60,13 @@ def rates(
         intended, the runs that were asked for: where n is less, the rate is of an incomplete setting. A
         setting without any outcome has no rate, hence no row.
     """
-    told = runs.dropna(subset="outcome")
-    counted = ordered({*outcomes, *told["outcome"]})
+    told = counted(runs)
+    shown = ordered({*outcomes, *told["outcome"]})
     rows = [
         (*values, outcome, len(group), int((group["outcome"] == outcome).sum()))
         for values, group in settings(told, by)
         if len(group)
-        for outcome in counted
+        for outcome in shown
     ]
     table = pd.DataFrame(rows, columns=[*by, "outcome", "n", "count"])
     intervals = [wilson(count, n) for count, n in zip(table["count"], table["n"], strict=True)]
@@ -128,6 +129,11 @@ def sentence(count: int, n: int, outcome: str = "converged") -> str:
     return f"{counted}: {limits.get(count, f'{low} to {high}')} %"
 
 
+def counted(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that count: those with an outcome, each once, numbered anew."""
+    return distinct(runs.dropna(subset="outcome")).reset_index(drop=True)
+
+
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
     """Return runs without repetition: one of those with the same tag ``spec``, which have the same bits.
 
@@ -157,18 +163,18 @@ def causes(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         A row for each setting, outcome and cause that occur: the columns of `by`, outcome, cause, n (the
         setting's runs with this outcome) and count (those of them with this cause), the commonest first.
     """
-    told = runs.dropna(subset=["outcome", "cause"])
+    told = counted(runs).dropna(subset="cause")
     rows = [
         (*values, outcome, cause, n, count)
         for values, group in settings(told, by)
         for outcome in ordered(group["outcome"])
-        for n, found in [_counted(group["cause"][group["outcome"] == outcome])]
+        for n, found in [_tallied(group["cause"][group["outcome"] == outcome])]
         for cause, count in found
     ]
     return pd.DataFrame(rows, columns=[*by, "outcome", "cause", "n", "count"])
 
 
-def _counted(found: "pd.Series[str]") -> tuple[int, list[tuple[str, int]]]:
+def _tallied(found: "pd.Series[str]") -> tuple[int, list[tuple[str, int]]]:
     """Return how many values there are, and each with its count, the commonest first, equals by name."""
     counts = found.value_counts()
     return len(found), sorted(((str(key), int(n)) for key, n in counts.items()), key=lambda item: (-item[1], item[0]))
