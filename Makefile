@@ -16,10 +16,10 @@ sweep: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto
 
-# MLflow's own UI, on loopback only.
+# MLflow's own UI, on loopback only; it says which address shows the runs. make ui PORT=5001 for another port.
+PORT ?= 5000
 ui: $(READY)
-	@echo "Open http://127.0.0.1:5000/#/experiments/1?workflowType=machine_learning"
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000
+	@$(BIN)/python scripts/ui.py --port $(PORT)
 
 lint: $(READY)
 	$(BIN)/ruff check .
