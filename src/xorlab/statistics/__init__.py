@@ -6,6 +6,7 @@ SciPy and statsmodels do the mathematics; every interval is at 95 %.
 from xorlab.statistics.comparison import compare
 from xorlab.statistics.design import REPLICATE, bounds, factors, levels
 from xorlab.statistics.rates import CONFIDENCE, causes, distinct, more_seeds, rates, sentence, wilson
+from xorlab.statistics.survival import logrank, logrank_overall, medians, survival
 
 __all__ = [
     "CONFIDENCE",
@@ -16,8 +17,12 @@ __all__ = [
     "distinct",
     "factors",
     "levels",
+    "logrank",
+    "logrank_overall",
+    "medians",
     "more_seeds",
     "rates",
     "sentence",
+    "survival",
     "wilson",
 ]
