@@ -10,23 +10,30 @@ from xorlab.figures.ends import epochs_to_convergence, final_losses
 from xorlab.figures.files import pdf, png, svg
 from xorlab.figures.maps import convergence_map, convergence_maps
 from xorlab.figures.palette import OUTCOME_COLOURS, colour
+from xorlab.figures.rates import rates_along
 from xorlab.figures.run import decision_surface, run_loss
+from xorlab.figures.shares import causes, fates
+from xorlab.figures.survival import survival_curves
 
 __all__ = [
     "COLUMN",
     "MANY",
     "OUTCOME_COLOURS",
     "PAGE",
+    "causes",
     "colour",
     "convergence_map",
     "convergence_maps",
     "decision_surface",
     "epochs_to_convergence",
+    "fates",
     "final_losses",
     "loss_curves",
     "pdf",
     "png",
+    "rates_along",
     "run_loss",
+    "survival_curves",
     "svg",
     "sweep_curves",
 ]

@@ -24,7 +24,7 @@ def page(count: int, *, columns: int, width: float = PAGE, height: float | None 
     rows = -(-count // columns)
     across = (width - 0.6) / columns
     height = height or (min(2.9, 0.42 * across + 1.2) if rows == 1 else min(2.1, 0.55 * across + 0.95))
-    figure = Figure(figsize=(width, 1.4 + rows * height), layout="constrained")
+    figure = Figure(figsize=(width, 0.5 + rows * height), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for ax in grid.flat:
         ax.title.set_fontsize(heading_size(across))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xorlab.columns import called, settings, short
 from xorlab.figures.axes import PAGE, ceiling, log_epochs
-from xorlab.figures.lettering import NARROW, headline, note, outcome_legend
+from xorlab.figures.lettering import headline, note, outcome_legend
 from xorlab.figures.palette import STYLE, colour
 from xorlab.outcomes import ordered
 
@@ -96,8 +96,7 @@ def _rows(runs: pd.DataFrame, by: Sequence[str], *, width: float) -> tuple[Figur
         by = by[-1:] if runs[by[-1]].nunique() <= ROWS else ()
         groups = settings(runs, by)
     row = 0.42 if len(groups) <= 8 else 0.3
-    legend = 0.4 if width >= NARROW else 1.0
-    figure = Figure(figsize=(width, 1.2 + legend + row * len(groups)), layout="constrained")
+    figure = Figure(figsize=(width, 0.75 + row * len(groups)), layout="constrained")
     ax = figure.subplots()
     ax.set_yticks(range(len(groups)), [", ".join(map(short, values)) or "all runs" for values, _ in groups])
     ax.set_ylim(len(groups) - 0.4, -0.6)

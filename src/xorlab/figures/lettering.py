@@ -27,16 +27,28 @@ def breadth(text: str, *, size: float) -> float:
 
 
 def headline(figure: Figure, title: str) -> None:
-    """Write the question that a picture answers above it, on as many lines as it needs."""
+    """Write the question that a picture answers above it, which grows by as many lines as that needs."""
     width = figure.get_figwidth()
     size = 11.0 if width >= NARROW else 9.5
     words = textwrap.fill(title, max(12, int(width * 72 / (0.68 * size))))
     figure.suptitle(words, x=0.01, ha="left", fontsize=size)
+    _grow(figure, 0.1 + _lines(words, size))
 
 
 def note(figure: Figure, words: str) -> None:
-    """Write below a picture what its marks mean."""
-    figure.supxlabel(_folded(words, figure), x=0.01, ha="left", fontsize=_small(figure), color="#444444")
+    """Write below a picture, which grows by that, what its marks mean."""
+    said = _folded(words, figure)
+    figure.supxlabel(said, x=0.01, ha="left", fontsize=_small(figure), color="#444444")
+    _grow(figure, 0.08 + _lines(said, _small(figure)))
+
+
+def _grow(figure: Figure, inches: float) -> None:
+    figure.set_figheight(figure.get_figheight() + inches)
+
+
+def _lines(text: str, size: float) -> float:
+    """Return how many inches the lines of a text take."""
+    return (text.count("\n") + 1) * 1.35 * size / 72
 
 
 def _small(figure: Figure) -> float:
@@ -44,7 +56,7 @@ def _small(figure: Figure) -> float:
 
 
 def _folded(words: str, figure: Figure) -> str:
-    return textwrap.fill(words, max(12, int(figure.get_figwidth() * 72 / (0.56 * _small(figure)))))
+    return folded(words, inches=figure.get_figwidth() - 0.2, size=_small(figure))
 
 
 def folded(text: str, *, inches: float, size: float) -> str:
@@ -61,7 +73,7 @@ def _fill(line: str, characters: int) -> str:
 
 
 def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
-    """Name the marks below a figure, in as many columns as there is room for, under a note."""
+    """Name the marks below a figure, which grows by that, in as many columns as there is room for, under a note."""
     if not handles:
         return
     size = 8.5 if figure.get_figwidth() >= NARROW else 7.5
@@ -70,6 +82,9 @@ def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
     style: Any = {"alignment": "left", "title_fontsize": _small(figure), "fontsize": size, "columnspacing": 1.5}
     head = _folded(title, figure) if title else None
     figure.legend(handles=list(handles), loc="outside lower left", ncols=columns, title=head, **style)
+    _grow(
+        figure, 0.15 + -(-len(handles) // columns) * 1.7 * size / 72 + (_lines(head, _small(figure)) if head else 0.0)
+    )
 
 
 def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, title: str = "", dots: bool = False) -> None:

@@ -162,8 +162,8 @@ def convergence_maps(
     groups = settings(chosen, rest)
     beside = max(1, min(len(groups), int((width - 0.3) / (0.75 + 0.62 / columns.shares().min(initial=1.0)))))
     inches = _inches(columns, rows, width=width / beside, maps=-(-len(groups) // beside))
-    height = 0.95 + -(-len(groups) // beside) * (inches[1] + (0.4 if rest else 0.15))
-    figure = Figure(figsize=(width, max(height, 1.6)), layout="constrained")
+    height = 0.5 + -(-len(groups) // beside) * (inches[1] + (0.4 if rest else 0.15))
+    figure = Figure(figsize=(width, max(height, 1.0)), layout="constrained")
     grid = figure.subplots(-(-len(groups) // beside), beside, sharex=True, sharey=True, squeeze=False)
     for ax, (values, group) in zip(grid.flat, groups, strict=False):
         _map(group, columns, rows, ax=ax, size=inches)

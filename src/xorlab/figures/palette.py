@@ -36,6 +36,7 @@ STYLE: Any = {
     "figure.titlesize": 11,
     "figure.titleweight": "bold",
     "font.size": 9,
+    "hatch.linewidth": 0.6,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "pdf.fonttype": 42,
@@ -87,7 +88,7 @@ SETTING_MARKERS = "os^Dv<>phP"
 def sequence(count: int) -> list[str]:
     """Return colours for as many settings in their order, from dark to light: none of them is an outcome's."""
     viridis = matplotlib.colormaps["viridis"]
-    return [to_hex(viridis(place)) for place in np.linspace(0.0, 0.86, max(count, 2))[:count]]
+    return [to_hex(viridis(place)) for place in np.linspace(0.0, 0.8, max(count, 2))[:count]]
 
 
 def shade(colour: str, share: float) -> str:

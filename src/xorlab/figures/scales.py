@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 UNEVEN = 4.0
 """Cells of a map may differ by this factor in their width; where values are more uneven they stand side by side."""
 
+CROWD = 40
+"""Values of a factor from which on marks are small, and a tick without a label is left out."""
+
 LABEL = 8.0
 """The font size of an axis's labels."""
 
@@ -115,7 +118,7 @@ def across(ax: Axes, scale: Scale, *, inches: float) -> None:
     """Make a panel's x axis that of a scale; of labels that would collide on its inches some are left out."""
     _set(ax, "x", scale)
     wide = np.array([breadth(text, size=LABEL) + 0.06 for text in scale.labels])
-    ax.set_xticks(scale.places, _thinned(scale.labels, _along(scale, inches), wide))
+    _tick(ax.set_xticks, scale, _thinned(scale.labels, _along(scale, inches), wide))
     ax.set_xlabel(called(scale.factor))
 
 
@@ -123,7 +126,7 @@ def down(ax: Axes, scale: Scale, *, inches: float) -> None:
     """Make a panel's y axis that of a scale: numbers grow upwards, categories are read from the top."""
     _set(ax, "y", scale)
     tall = np.full(len(scale.values), 0.13)
-    ax.set_yticks(scale.places, _thinned(scale.labels, _along(scale, inches), tall))
+    _tick(ax.set_yticks, scale, _thinned(scale.labels, _along(scale, inches), tall))
     ax.set_ylabel(called(scale.factor))
 
 
@@ -140,6 +143,12 @@ def _along(scale: Scale, inches: float) -> Array:
     """Return where the values stand on an axis of so many inches, (K,)."""
     edges = np.concatenate([[0.0], np.cumsum(scale.shares())])
     return np.asarray(inches * (edges[1:] + edges[:-1]) / 2)
+
+
+def _tick(set_ticks: Any, scale: Scale, labels: list[str]) -> None:
+    """Set a tick at each value, of very many only where there is a label."""
+    kept = [place for place, label in enumerate(labels) if label or len(labels) <= CROWD]
+    set_ticks(scale.places[kept], [labels[place] for place in kept])
 
 
 def _thinned(labels: list[str], at: Array, sizes: Array) -> list[str]:
