@@ -180,3 +180,12 @@ def test_empty_frames_keep_their_columns():
         assert function(none, ["lr"]).empty
         assert function(none, ["lr"]).columns.tolist() == function(some, ["lr"]).columns.tolist()
     assert survival(none).columns.tolist() == ["epoch", "at_risk", "events", "survival", "low", "high"]
+
+
+def test_pairs_are_tested_within_each_setting_of_other_factors():
+    table = pd.concat([runs(**{"1": [1, 2, 3], "2": [7, 8, 9]}).assign(width=width) for width in (2, 3)])
+    found = logrank(table, "lr", within=["width"])
+    alone = logrank(table[table["width"] == 2], "lr")
+    assert found[["width", "a", "b"]].to_numpy().tolist() == [[2, "1", "2"], [3, "1", "2"]]
+    assert found["p"].tolist() == [alone["p"][0]] * 2
+    assert found["p_holm"].tolist() == pytest.approx([2 * alone["p"][0]] * 2)

@@ -80,14 +80,19 @@ def medians(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*by, "n", "events", "median", "low", "high"])
 
 
-def logrank(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Test for each two settings whether their runs converge equally fast.
+def logrank(runs: pd.DataFrame, factor: str | Sequence[str], *, within: Sequence[str] = ()) -> pd.DataFrame:
+    """Test for each two values of a factor whether their runs converge equally fast.
+
+    Parameters
+    ----------
+    runs, factor, within
+        As for `xorlab.statistics.compare`.
 
     Returns
     -------
     DataFrame
-        A row for each pair: a and b as in `xorlab.statistics.compare`; n_a, n_b, events_a, events_b; statistic, chi
-        squared with one degree of freedom; p, and p_holm adjusted for all rows.
+        A row for each setting of `within` and each pair of values: the columns of `within`; a and b; n_a, n_b,
+        events_a, events_b; statistic, chi squared with one degree of freedom; p, and p_holm adjusted for all rows.
 
     Notes
     -----
@@ -99,12 +104,13 @@ def logrank(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     ----------
     Mantel, Cancer Chemotherapy Reports 50 (1966) 163; Peto, Peto, JRSS A 135 (1972) 185.
     """
-    parts = settings(_watched(runs), by)
+    by = [factor] if isinstance(factor, str) else list(factor)
     rows = [
-        (named(by, a), named(by, b), len(A), len(B), int(A["event"].sum()), int(B["event"].sum()), *_test([A, B])[::2])
-        for (a, A), (b, B) in combinations(parts, 2)
+        (*values, named(by, a), named(by, b), len(A), len(B), *_events(A, B), *_test([A, B])[::2])
+        for values, group in settings(_watched(runs), within)
+        for (a, A), (b, B) in combinations(settings(group, by), 2)
     ]
-    table = pd.DataFrame(rows, columns=["a", "b", "n_a", "n_b", "events_a", "events_b", "statistic", "p"])
+    table = pd.DataFrame(rows, columns=[*within, "a", "b", "n_a", "n_b", "events_a", "events_b", "statistic", "p"])
     return table.assign(p_holm=holm(table["p"]))
 
 
@@ -148,6 +154,10 @@ def _curve(group: pd.DataFrame) -> pd.DataFrame:
 def _halved(curve: pd.DataFrame) -> list[float]:
     """Return the first epochs at which a curve and its limits are at one half or below, NaN for never."""
     return [float(curve["epoch"][curve[name] <= HALF].min()) for name in ("survival", "low", "high")]
+
+
+def _events(*parts: pd.DataFrame) -> list[int]:
+    return [int(part["event"].sum()) for part in parts]
 
 
 def _test(parts: Sequence[pd.DataFrame]) -> tuple[float, int, float]:
