@@ -135,7 +135,7 @@ def test_every_cause_has_words() -> None:
 
 def test_the_description_is_markdown_with_the_evidence(verdict: Callable[..., Verdict]) -> None:
     said = verdict("stuck_ln2", math.log(2.0), loss=math.log(2.0), cause="affine_collapse")
-    text = prose.description(NOTEBOOK, said, epochs=10_000)
+    text = prose.description(NOTEBOOK, said, epochs=10_000).replace(prose.GAP, "")
     assert text.startswith("Stuck at ln 2")
     assert "| final loss | 0.693147 |" in text
     assert "| epochs near ln2 | 9,852 |" in text

@@ -43,6 +43,12 @@ def test_markdown_and_csv_hold_the_same_cells() -> None:
     assert [[cell.strip() for cell in line.strip("|").split("|")] for line in (lines[0], *lines[2:])] == list(
         csv.reader(table.csv().splitlines())
     )
+    assert table.markdown(gap="~").splitlines() == [
+        "| lr~ | outcomes |",
+        "| --- | --- |",
+        "| lr=0.1~ | 1/1 converged |",
+        "| lr=1~ | 0/1 converged, 1 ln2 |",
+    ]
 
 
 def test_causes_are_counted_within_outcomes_in_the_order_of_outcomes() -> None:

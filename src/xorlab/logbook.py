@@ -119,10 +119,11 @@ def sweep(
     """The record of a sweep, the parent of its runs: what they share, what was swept and, in the end, its outcome."""
     shared = set(_params(specs[0]).items()).intersection(*(_params(spec).items() for spec in specs[1:]))
     about = f"A sweep of {len(specs):,} runs: `{command}`\n"
+    counted = "\n&nbsp;\n\n".join(table.markdown(gap=prose.GAP) for table in tables)
     counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
     return Record(
         name=name,
-        description="\n".join([about, *(table.markdown() for table in tables)]),
+        description="\n".join(part for part in (about, counted) if part),
         params=dict(sorted(shared)),
         tags={"xorlab.kind": "sweep", "swept": ",".join(swept), "command": command},
         metrics={key: float(number) for key, number in counts.items()},

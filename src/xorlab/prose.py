@@ -14,6 +14,9 @@ from xorlab.training import units
 SHOWN = 16
 """Predictions are listed for as many points; of more they are counted."""
 
+GAP = "&emsp;"
+"""Room between a table's columns, of which MLflow's UI gives none."""
+
 STUCK_WHERE = {
     "ln2": "the level of a network that tells no point from another: p = 1/2 everywhere, or two mixed pairs",
     "0.477": "the level of a network that tells one point from three that it ties",
@@ -165,7 +168,7 @@ def table(said: Verdict, *, epochs: int) -> dict[str, str]:
 
 def description(spec: RunSpec, said: Verdict, *, epochs: int) -> str:
     """Describe a run in Markdown, for the head of its page."""
-    rows = "\n".join(f"| {key} | {_cell(value)} |" for key, value in table(said, epochs=epochs).items())
+    rows = "\n".join(f"| {key}{GAP} | {_cell(value)} |" for key, value in table(said, epochs=epochs).items())
     paragraph = verdict(spec, said, epochs=epochs)
     return f"{paragraph[0].upper()}{paragraph[1:]}\n\n| evidence | |\n| --- | --- |\n{rows}\n\n{title(spec)}\n"
 

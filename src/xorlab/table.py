@@ -19,10 +19,10 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def markdown(self) -> str:
-        """Return the table in Markdown."""
-        lines = [self.head, ("---",) * len(self.head), *self.rows]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    def markdown(self, *, gap: str = "") -> str:
+        """Return the table in Markdown; `gap` follows each cell but the last of a row."""
+        head, *rows = (f"| {f'{gap} | '.join(line)} |" for line in (self.head, *self.rows))
+        return "\n".join([head, f"|{' --- |' * len(self.head)}", *rows]) + "\n"
 
     def csv(self) -> str:
         """Return the table as comma-separated values."""
