@@ -5,12 +5,14 @@ SciPy and statsmodels do the mathematics; every interval is at 95 %.
 
 from xorlab.statistics.comparison import compare
 from xorlab.statistics.design import REPLICATE, bounds, factors, levels
+from xorlab.statistics.model import Model, model
 from xorlab.statistics.rates import CONFIDENCE, causes, distinct, more_seeds, rates, sentence, wilson
 from xorlab.statistics.survival import logrank, logrank_overall, medians, survival
 
 __all__ = [
     "CONFIDENCE",
     "REPLICATE",
+    "Model",
     "bounds",
     "causes",
     "compare",
@@ -20,6 +22,7 @@ __all__ = [
     "logrank",
     "logrank_overall",
     "medians",
+    "model",
     "more_seeds",
     "rates",
     "sentence",
