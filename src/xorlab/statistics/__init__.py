@@ -4,6 +4,7 @@ SciPy and statsmodels do the mathematics; every interval is at 95 %.
 """
 
 from xorlab.statistics.comparison import compare
+from xorlab.statistics.coverage import coverage
 from xorlab.statistics.design import REPLICATE, bounds, factors, levels
 from xorlab.statistics.model import Model, model
 from xorlab.statistics.rates import CONFIDENCE, causes, distinct, more_seeds, rates, sentence, wilson
@@ -16,6 +17,7 @@ __all__ = [
     "bounds",
     "causes",
     "compare",
+    "coverage",
     "distinct",
     "factors",
     "levels",

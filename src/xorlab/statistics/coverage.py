@@ -1,0 +1,112 @@
+"""What of a planned grid is done: which runs are missing, failed, repeated, or of other numerics."""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+
+from xorlab.columns import settings
+from xorlab.errors import XorlabError
+from xorlab.spec import NUMERICS
+from xorlab.statistics.design import REPLICATE, factors
+
+COUNTS = ["intended", "done", "failed", "unfinished", "missing", "duplicated", "foreign"]
+
+
+def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Count in each setting how many of the planned runs are done, and what became of the others.
+
+    Parameters
+    ----------
+    runs
+        One row a run, as `xorlab.runs.load` makes it: with status, outcome and the tag numerics.
+    by
+        The columns that make a setting.
+    plan
+        A row for each run that was asked for, a column for each parameter that varies, as `xorlab.runs.plan` reads it.
+        Runs that are in no row of it do not count. None: every combination of the values seen of `by`, and of the
+        other parameters that vary, with every seed seen; a setting that no run was started in at all is found only
+        where its values occur elsewhere.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, and counts of planned runs. intended is the sum of: done (a run of it has an outcome),
+        failed (else one has failed), unfinished (else one was killed, or is running) and missing (there is none).
+        Of those done: duplicated (more than one run has an outcome) and foreign (one with an outcome is by another
+        version of the numerics).
+
+    Raises
+    ------
+    XorlabError
+        Where a column of `by` is not in the plan and has more than one value in the runs.
+    """
+    asked = _seen(runs, by) if plan is None else _planned(runs, by, plan)
+    facts = _facts(runs).groupby(_rows(runs, asked)).sum().reindex(asked.index, fill_value=0)
+    done, failed, started = facts["done"] > 0, facts["failed"] > 0, facts["started"] > 0
+    counts = {
+        "intended": True,
+        "done": done,
+        "failed": ~done & failed,
+        "unfinished": ~done & ~failed & started,
+        "missing": ~started,
+        "duplicated": facts["done"] > 1,
+        "foreign": facts["foreign"] > 0,
+    }
+    counted = pd.concat([asked, pd.DataFrame(counts, index=asked.index)], axis=1)
+    rows = [(*values, *group[COUNTS].sum()) for values, group in settings(counted, by) if len(group)]
+    return pd.DataFrame(rows, columns=[*by, *COUNTS]).astype(dict.fromkeys(COUNTS, "int64"))
+
+
+def _facts(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what coverage asks of each run, as 0 and 1: started, done, failed, foreign."""
+    done = runs["outcome"].notna()
+    made = runs["numerics"] if "numerics" in runs else pd.Series(index=runs.index, dtype="str")
+    foreign = done & made.notna() & (made.astype("str") != str(NUMERICS))
+    facts = {"started": True, "done": done, "failed": runs["status"] == "FAILED", "foreign": foreign}
+    return pd.DataFrame(facts, index=runs.index).astype("int64")
+
+
+def _rows(runs: pd.DataFrame, asked: pd.DataFrame) -> "pd.Series[float]":
+    """Return for each run which row of the plan it is, NaN for none."""
+    keys = [*asked.columns]
+    plain = [frame.astype(object).where(frame.notna(), None) for frame in (runs.reindex(columns=keys), asked)]
+    rows = plain[1].assign(row=asked.index)
+    return plain[0].merge(rows, on=keys, how="left")["row"].set_axis(runs.index)
+
+
+def _planned(runs: pd.DataFrame, by: Sequence[str], plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct rows of a plan, with the columns of `by` that it leaves out because they do not vary."""
+    asked = plan.drop_duplicates(ignore_index=True)
+    for key in by:
+        if key in asked:
+            continue
+        values = list(runs[key].unique()) if key in runs else []
+        if len(values) > 1:
+            columns = ", ".join(map(str, plan.columns))
+            raise XorlabError(f"by must be columns of the plan ({columns}) or not vary; got {key}, which varies")
+        asked[key] = values[0] if len(values) else np.nan
+    return asked
+
+
+def _seen(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return every combination of what was seen of `by`, of what else varies, and of seeds."""
+    keys = [*dict.fromkeys([*by, *factors(runs, by), REPLICATE])]
+    if runs.empty:
+        return runs.reindex(columns=keys)
+    parts = [runs[block].drop_duplicates() for block in _blocks(runs, keys)]
+    return reduce(lambda left, right: left.merge(right, how="cross"), parts).reset_index(drop=True)
+
+
+def _blocks(runs: pd.DataFrame, keys: list[str]) -> list[list[str]]:
+    """Group the columns that are combined only as they were seen: those of one part where some do not apply.
+
+    With ``init.name`` and ``init.std`` there is no run of zeros with a scale to miss.
+    """
+    partial = {key.split(".")[0] for key in keys if runs[key].isna().any()}
+    blocks: dict[str, list[str]] = {}
+    for key in keys:
+        part = key.split(".")[0]
+        blocks.setdefault(part if part in partial else key, []).append(key)
+    return list(blocks.values())
