@@ -33,10 +33,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=5000, help="where it answers (%(default)s)")
+    parser.add_argument("--port", type=port, default=5000, help="where it answers (%(default)s)")
     parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
     parser.add_argument("--experiment", default="xorlab", help="the experiment to open at (%(default)s)")
     return parser
+
+
+def port(text: str) -> int:
+    """Read a port's number."""
+    if not 0 < int(text) < 2**16:
+        raise ValueError
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -78,7 +85,7 @@ def _check(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise XorlabError(
                 f"port must be free; {port} is taken, perhaps by a UI that still runs: choose another, "
                 f"as in `make ui PORT={port + 1}`"

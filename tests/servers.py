@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
 
@@ -54,6 +55,20 @@ def mlflow_server(uri: str, folder: Path) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+@contextmanager
+def interface(uri: str) -> Iterator[str]:
+    """Serve MLflow's UI by the project's script; yield the address that it says to open."""
+    command = [sys.executable, str(ROOT / "scripts" / "ui.py"), "--port", str(free_port())]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as script:
+        try:
+            yield next(line.removeprefix("Open ").strip() for line in script.stdout if line.startswith("Open "))
+        finally:
+            script.send_signal(signal.SIGINT)
 
 
 def free_port() -> int:
