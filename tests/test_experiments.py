@@ -78,10 +78,20 @@ def params(name):
 
 @pytest.mark.parametrize(
     ("name", "jobs"),
-    [("notebook", 1), ("card", 30), ("width", 400), ("initialisation", 1100), ("learning_rates", 500), ("depth", 500)],
+    [
+        *(("notebook", 1), ("card", 30), ("map", 14000), ("width", 3500), ("patience", 5400), ("learning_rates", 4000)),
+        *(("initialisation", 4400), ("scale", 8400), ("activations", 11200), ("depth", 10200), ("encoding", 3200)),
+        *(("kink", 3200), ("batches", 7200), ("optimizers", 20000), ("factorial", 14400)),
+    ],
 )
 def test_how_many_jobs_an_experiment_has(name, jobs):
     assert len(combinations(OverridesParser.create().parse_overrides(params(name)))) == jobs
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in ("notebook", "card")])
+def test_a_study_has_at_least_two_hundred_seeds_a_cell(name):
+    seeds = next(line for line in params(name) if line.startswith("seed="))
+    assert len(combinations(OverridesParser.create().parse_overrides([seeds]))) >= 200
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -95,6 +105,6 @@ def test_an_experiment_runs(name, store_uri, monkeypatch):
     experiment = client.get_experiment_by_name("xorlab").experiment_id
     runs = [run for run in client.search_runs(experiment) if run.data.tags.get("xorlab.kind") != "sweep"]
     assert {(run.info.status, run.data.metrics["epochs_run"]) for run in runs} == {("FINISHED", 2)}
-    swept = [line for line in params(name) if not line.startswith("seed")]
+    swept = [line for line in params(name) if line.split("=")[0] not in ("seed", "epochs")]
     assert len(runs) == len(combinations(OverridesParser.create().parse_overrides([*swept, *few])))
     assert len({tuple(sorted(run.data.params.items())) for run in runs}) == len(runs)
