@@ -3,42 +3,13 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex, to_rgb
 
-from xorlab import figures, statistics
-
-LEVELS = {"ln2": math.log(2), "0.477": 0.4774, "0.347": 0.3466}
-ENDS = {"converged": 0.01, "stuck_ln2": math.log(2), "stuck_0.477": 0.4774, "diverged": 9.0}
-EPOCHS = 50
-
-
-def sweep(seeds, lrs=(0.1, 1.0), outcomes=tuple(ENDS)):
-    """Runs whose outcomes take turns, and curves that fall to where they end."""
-    settings = list(itertools.product(lrs, range(seeds)))
-    table = pd.DataFrame(settings, columns=["lr", "seed"])
-    table["run_id"] = [f"run{number}" for number in range(len(table))]
-    table["outcome"] = [outcomes[number % len(outcomes)] for number in range(len(table))]
-    table["final_loss"] = table["outcome"].map(ENDS)
-    table["epochs_to_converge"] = np.where(table["outcome"] == "converged", 10.0 + table["seed"], np.nan)
-    start = np.linspace(0.7, 1.0, len(table))
-    share = np.exp(-np.arange(EPOCHS) / 9)
-    losses = share * start[:, None] + (1 - share) * table["final_loss"].to_numpy()[:, None]
-    curves = pd.DataFrame(
-        {
-            "run_id": np.repeat(table["run_id"], EPOCHS),
-            "epoch": np.tile(np.arange(EPOCHS), len(table)),
-            "loss": losses.ravel(),
-        }
-    )
-    return table, curves
-
-
-def words(artist):
-    """Every text on a figure or axes."""
-    return [text.get_text() for text in artist.findobj(plt.Text) if text.get_text()]
+from pictures import ENDS, LEVELS, sweep, words
+from xorlab import figures
+from xorlab.figures.palette import ink, sequence
 
 
 def drawn_colours(ax):
@@ -156,34 +127,6 @@ def test_panels_share_one_scale_that_fits_all():
     assert {"lr=0.1\n2 of 4 converged", "lr=1\n2 of 4 converged"} <= set(words(figure))
 
 
-def test_the_map_tells_rate_interval_and_n():
-    table, _ = sweep(10)
-    rates = statistics.rates(table, ["lr"])
-    figure = figures.convergence_maps(rates, ["lr"])
-    assert "30 %   (11–60 %)   n = 10" in words(figure)
-    (mesh,) = figure.axes[0].collections
-    expected = rates[rates["outcome"] == "converged"]["rate"]
-    np.testing.assert_allclose(mesh.get_array().ravel(), expected)
-
-
-def test_the_map_of_two_factors_leaves_what_is_missing_blank():
-    table, _ = sweep(4, lrs=(0.1, 1.0, 10.0))
-    table["arch.hidden"] = np.where(table["lr"] < 5, "[2]", "[16]")
-    by = ["arch.hidden", "lr"]
-    figure = figures.convergence_maps(statistics.rates(table, by), by, outcome="stuck_ln2")
-    (ax,) = figure.axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["[2]", "[16]"]
-    assert ax.collections[0].get_array().mask.reshape(2, 3).tolist() == [[False, False, True], [True, True, False]]
-    assert "How often is a run stuck at ln 2?" in words(figure)
-
-
-def test_the_map_has_one_panel_for_each_setting_of_a_third_factor():
-    table, _ = sweep(4)
-    table = pd.concat([table.assign(a=a, b=b) for a in "xy" for b in (1, 2)])
-    figure = figures.convergence_maps(statistics.rates(table, ["a", "b", "lr"]), ["a", "b", "lr"])
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["a=x", "a=y"]
-
-
 def test_final_losses_draws_every_run_where_it_ends():
     table, _ = sweep(6)
     figure = figures.final_losses(table, LEVELS, by=["lr"])
@@ -212,22 +155,54 @@ def test_too_many_settings_are_drawn_in_one_row():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["all runs"]
 
 
-@pytest.mark.parametrize("runs", [0, 1])
-def test_no_run_and_one_run_make_pictures(runs):
-    table, curves = (frame[: runs * size] for frame, size in zip(sweep(4), (1, EPOCHS), strict=True))
-    for by in ([], ["lr"]):
-        pictures = [
-            figures.sweep_curves(curves, table, LEVELS, by=by),
-            figures.final_losses(table, LEVELS, by=by),
-            figures.epochs_to_convergence(table, by=by),
-            figures.convergence_maps(statistics.rates(table, ["lr"]), ["lr"]),
-        ]
-        assert all(figures.png(picture).startswith(b"\x89PNG") for picture in pictures)
-
-
-def test_the_same_picture_has_the_same_bytes_and_pyplot_knows_of_none():
+@pytest.mark.parametrize("write", [figures.png, figures.svg, figures.pdf])
+def test_the_same_picture_has_the_same_bytes_and_pyplot_knows_of_none(write):
     table, curves = sweep(4)
-    first, second = (figures.svg(figures.sweep_curves(curves, table, LEVELS, by=["lr"])) for _ in range(2))
+    first, second = (write(figures.sweep_curves(curves, table, LEVELS, by=["lr"])) for _ in range(2))
     assert first == second
-    assert b"stuck at ln 2 (2 runs)" in first
     assert plt.get_fignums() == []
+
+
+def test_words_stay_words_in_svg_and_fonts_are_embedded_in_pdf():
+    table, curves = sweep(4)
+    figure = figures.sweep_curves(curves, table, LEVELS, by=["lr"])
+    assert b"stuck at ln 2 (2 runs)" in figures.svg(figure)
+    written = figures.pdf(figure)
+    assert written.startswith(b"%PDF")
+    assert b"/FontFile2" in written
+    assert b"/Type3" not in written
+
+
+def test_settings_go_from_dark_to_light_in_tones_that_no_outcome_has():
+    for count in (2, 5, 10):
+        steps = np.diff([lightness(tone) for tone in sequence(count)])
+        assert (steps > 5).all()
+    assert not {*sequence(10)} & {*figures.OUTCOME_COLOURS.values()}
+    assert lightness(sequence(10)[-1]) < 78
+
+
+def test_ink_is_read_on_every_ground():
+    def luminance(colour):
+        return float(np.clip(((lightness(colour) + 16) / 116) ** 3, 0, 1))
+
+    for ground in [*figures.OUTCOME_COLOURS.values(), "#f4f4f4", "#777777"]:
+        bright, dark = sorted([luminance(ground), luminance(ink(ground))], reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_full_grid_of_panels_is_named_at_its_edges():
+    table, curves = sweep(12)
+    table["a"] = np.resize(["x", "y", "z"], len(table))
+    figure = figures.sweep_curves(curves, table, LEVELS, by=["a", "lr"])
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles[:2] == ["lr=0.1\n1 of 4 converged", "lr=1\n1 of 4 converged"]
+    assert all("=" not in title for title in titles[2:])
+    assert [ax.get_ylabel() for ax in figure.axes[::2]] == ["a=x\nloss", "a=y\nloss", "a=z\nloss"]
+
+
+def test_a_column_has_narrower_pages_and_more_rows_of_panels():
+    table, curves = sweep(4, lrs=(0.01, 0.1, 1.0))
+    for width, columns in ((figures.PAGE, 3), (figures.COLUMN, 2)):
+        figure = figures.sweep_curves(curves, table, LEVELS, by=["lr"], width=width)
+        assert figure.get_figwidth() == width
+        assert figure.axes[0].get_subplotspec().get_gridspec().ncols == columns

@@ -26,8 +26,6 @@ def page(count: int, *, columns: int, width: float = PAGE, height: float | None 
     height = height or (min(2.9, 0.42 * across + 1.2) if rows == 1 else min(2.1, 0.55 * across + 0.95))
     figure = Figure(figsize=(width, 0.5 + rows * height), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat:
-        ax.title.set_fontsize(heading_size(across))
     for ax in grid.flat[count:]:
         ax.remove()
     return figure, list(grid.flat[:count])
@@ -66,12 +64,15 @@ def ceiling(losses: NDArray[np.float64], levels: Mapping[str, float]) -> float:
     return min(max(1.05 * highest, 1.1 * level), 1.7 * level or math.inf) or 1.0
 
 
-def log_epochs(ax: Axes, last: float) -> None:
-    """Give the x axis epochs from 0 to `last` on a log scale that includes 0."""
+def log_epochs(ax: Axes, last: float, *, first: float = 0.0) -> None:
+    """Give the x axis epochs on a log scale up to `last`, from 0 on or from the decade of the `first` of interest."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.4)
-    ax.set_xlim(0, max(1, last))
-    decades = [10**power for power in range(int(np.log10(max(1, last))) + 1)]
-    ax.xaxis.set_major_locator(FixedLocator([0, *decades]))
+    left = 10.0 ** math.floor(math.log10(first)) if first >= 1.0 else 0.0
+    right = max(1.0, last, 2.0 * left)
+    ax.set_xlim(left, right)
+    steps = (1, 2, 5) if right < 100.0 * left else (1,)
+    ticks = [step * 10**power for power in range(int(math.log10(right)) + 1) for step in steps]
+    ax.xaxis.set_major_locator(FixedLocator([0, *ticks]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda epoch, _: _thousands(epoch)))
     ax.xaxis.set_minor_locator(NullLocator())
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from xorlab.columns import label, settings
 from xorlab.figures.axes import PAGE, ceiling, heading_size, log_epochs, loss_axes, name_levels, outer, page
-from xorlab.figures.lettering import folded, headline, outcome_legend
+from xorlab.figures.lettering import folded, headline, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour, stroke
 from xorlab.outcomes import ordered
 
@@ -68,7 +68,7 @@ def sweep_curves(
     for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
         loss_curves(drawn, group, levels, ax=ax)
         said = by[-1:] if full and place < columns else () if full else by
-        ax.set_title(folded(_heading(said, values, group), inches=across - 0.1, size=size))
+        ax.set_title(folded(_heading(said, values, group), inches=across - 0.25, size=size), fontsize=size)
         outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
         if full and place % columns == 0:
             ax.set_ylabel(f"{label(by[:-1], values[:-1])}\nloss")
@@ -77,6 +77,8 @@ def sweep_curves(
     for place, ax in enumerate(grid):
         if place % columns == columns - 1 or place == len(grid) - 1:
             name_levels(ax, levels)
+    if runs.empty:
+        nothing(grid[0])
     outcome_legend(figure, runs, title=_MANY_NOTE if max(len(group) for _, group in groups) > MANY else "")
     headline(figure, title)
     return figure

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xorlab.columns import called, settings, short
 from xorlab.figures.axes import PAGE, ceiling, log_epochs
-from xorlab.figures.lettering import headline, note, outcome_legend
+from xorlab.figures.lettering import headline, note, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour
 from xorlab.outcomes import ordered
 
@@ -43,6 +43,8 @@ def final_losses(
     _at_right(ax, [f"n = {len(group):,}" for group in groups])
     higher = (losses > top).sum()
     said = f"at the right edge: {higher:,} higher, up to {losses.max():.3g}" if higher else ""
+    if told.empty:
+        nothing(ax)
     outcome_legend(figure, told, title=said, dots=True)
     headline(figure, title)
     return figure
@@ -79,11 +81,12 @@ def epochs_to_convergence(
     medians = [group["epochs_to_converge"].median() for group in done]
     for side in (-0.42, 0.42):
         ax.scatter(medians, np.arange(len(done)) + side, marker="|", s=40, color="black", linewidths=1.8)
-    log_epochs(ax, 1.1 * last)
-    ax.set_xlim(left=10.0 ** np.floor(np.log10(first)) if first >= 1 else 0)
-    ax.set_xlabel("epoch from which the loss stays low (log scale)")
+    log_epochs(ax, 1.1 * last, first=first)
+    ax.set_xlabel("epoch (log scale)")
     _at_right(ax, [f"{len(kept):,} of {len(group):,}" for kept, group in zip(done, groups, strict=True)])
-    note(figure, "dots: the runs that converged; ticks: their median; at the right: how many did; others have no dot")
+    if epochs.empty:
+        nothing(ax, "none converged" if len(told) else "no runs")
+    note(figure, "dots: the epoch from which a loss stays low; ticks: medians; at the right: how many runs converged")
     headline(figure, title)
     return figure
 

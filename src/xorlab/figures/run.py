@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from xorlab.diagnosis import UNDECIDED
-from xorlab.figures.axes import COLUMN, loss_axes, name_levels
+from xorlab.figures.axes import PAGE, loss_axes, name_levels
 from xorlab.figures.palette import STYLE
 
 
 @matplotlib.rc_context(STYLE)
-def run_loss(losses: ArrayLike, *, levels: Mapping[str, float], title: str) -> Figure:
+def run_loss(losses: ArrayLike, *, levels: Mapping[str, float], title: str, width: float = PAGE) -> Figure:
     """Draw one run's loss against the epoch.
 
     Parameters
@@ -27,14 +27,16 @@ def run_loss(losses: ArrayLike, *, levels: Mapping[str, float], title: str) -> F
         The named levels where a network that ties points must rest, as in ``{"ln 2": 0.693}``.
     title
         The picture's title.
+    width
+        Of the picture, in inches.
     """
     values = np.asarray(losses, dtype=float)
-    figure = Figure(figsize=(2 * COLUMN, 3.4), layout="constrained")
+    figure = Figure(figsize=(width, 0.22 * width + 1.9), layout="constrained")
     ax = figure.subplots()
     ax.plot(np.arange(len(values)), values, color="#222222", linewidth=1.6)
     loss_axes(ax, last=int(np.isfinite(values).sum()) - 1, losses=values, levels=levels)
     name_levels(ax, levels)
-    ax.set_title(title)
+    ax.set_title(textwrap.fill(title, max(12, int(13 * width))))
     return figure
 
 

@@ -54,8 +54,8 @@ def causes(
     """Draw the causes within each outcome, as parts of a bar in the outcome's colour.
 
     Without factors an outcome is a row; with them it is a panel, and a setting a row (of more than `ROWS` settings only
-    the last factor's values are). Beside a row stands n, the runs of that outcome; a cause is named in a bar where
-    there is room, and below where there never is.
+    the last factor's values are, or none). Beside a row stands n, the runs of that outcome; a cause is named in a bar
+    where there is room, and below where there never is.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def causes(
         The question that the picture answers.
     """
     told = causes.dropna(subset="cause")
-    by = by if not by or told.groupby(list(by), dropna=False).ngroups <= ROWS else by[-1:]
+    by = next((kept for kept in (by, by[-1:]) if told[list(kept)].drop_duplicates().shape[0] <= ROWS), ())
     panels = [(name, told[told["outcome"] == name]) for name in ordered(told["outcome"])] if by else [("", told)]
     looks = _looks(told)
     rows = [_rows(part, by, looks) for _, part in panels] or [{}]
@@ -139,18 +139,23 @@ def _bars(
             look: Any = {"color": part.face, "hatch": part.hatch, "edgecolor": ink(part.face), "linewidth": 0}
             ax.barh(row, share, left=left, height=0.8, **look)
             ax.plot([left + share] * 2, [row - 0.4, row + 0.4], color="white", linewidth=1.0)
-            half = (breadth(part.words, size=size) / 2 + 0.06) / inches
-            low, high = taken[row] if taken else (0.0, 0.0)
-            free = left + share / 2 + half <= low or left + share / 2 - half >= high
-            if part.words and 2 * half <= share and free:
+            at, room = _room(left, left + share, *(taken[row] if taken else (0.0, 0.0)))
+            if part.words and breadth(part.words, size=size) + 0.12 <= room * inches:
                 place: Any = {"ha": "center", "va": "center", "color": ink(part.face), "fontsize": size}
                 back: Any = {"facecolor": part.face, "edgecolor": "none", "pad": 1.0} if part.hatch else None
-                ax.text(left + share / 2, row, part.words, bbox=back, **place)
+                ax.text(at, row, part.words, bbox=back, **place)
                 written.add(replace(part, count=0))
             left += share
         ax.text(1.01, row, f"n = {n:,}", transform=ax.get_yaxis_transform(), va="center", fontsize=8, color="#444444")
     _axes(ax, list(rows))
     return written
+
+
+def _room(left: float, right: float, low: float, high: float) -> tuple[float, float]:
+    """Return the middle and the length of the longer piece of a bar's part that the taken shares leave."""
+    pieces = [(left, max(left, min(right, low))), (min(right, max(left, high)), right)]
+    start, end = max(pieces, key=lambda piece: piece[1] - piece[0])
+    return (start + end) / 2, end - start
 
 
 def _axes(ax: Axes, names: Sequence[str]) -> None:

@@ -51,6 +51,7 @@ def survival_curves(
     title
         The question that the picture answers.
     """
+    by = by if len(survival) else ()
     survival = survival.assign(left=_left(survival, by))
     groups = settings(survival, by[:-1])
     if len(groups) > PANELS:
@@ -60,11 +61,13 @@ def survival_curves(
     columns = min(len(groups), max(1, int(width / 1.65)), 2 if len(groups) in (2, 4) else 3)
     figure, grid = page(len(groups), columns=columns, width=width)
     across = (width - 0.6) / columns
+    size = heading_size(across)
     for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
         _panel(ax, group, by, looks)
-        ax.set_title(folded(label(by[:-1], values), inches=across - 0.1, size=heading_size(across)))
+        ax.set_title(folded(label(by[:-1], values), inches=across - 0.1, size=size), fontsize=size)
         outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
-    _epochs(grid[0], survival)
+    first, last = survival["epoch"][survival["events"] > 0].min(), survival["epoch"].max()
+    log_epochs(grid[0], 1.15 * float(last) if len(survival) else 1.0, first=max(0.0, float(first)))
     _name(figure, grid, survival, by, looks)
     headline(figure, title)
     return figure
@@ -97,7 +100,7 @@ def _panel(ax: Axes, group: pd.DataFrame, by: Sequence[str], looks: dict[str, tu
     parts = [(looks[short(values[0]) if values else ""], own) for values, own in settings(group, by[-1:])]
     few = len(looks) <= CURVES
     style: Any = {"linewidths": 1.8 if few else 0.8, "alpha": 1.0 if few else 0.8}
-    tones, strokes = zip(*(look for look, _ in parts), strict=True)
+    tones, strokes = ([look[which] for look, _ in parts] for which in (0, 1))
     ax.add_collection(LineCollection([_steps(own) for _, own in parts], colors=tones, linestyles=strokes, **style))
     for (tone, _), own in parts if few else []:
         low, high = own["low"].fillna(0.0), own["high"].fillna(1.0)
@@ -119,15 +122,6 @@ def _left(survival: pd.DataFrame, by: Sequence[str]) -> "pd.Series[Any]":
     at_risk = survival["at_risk"]
     later = at_risk.groupby([survival[key] for key in by], dropna=False).shift(-1) if by else at_risk.shift(-1)
     return at_risk - survival["events"] - later.fillna(0)
-
-
-def _epochs(ax: Axes, survival: pd.DataFrame) -> None:
-    """Set log epochs from the decade of the first event on: before it all curves are at 100 %."""
-    log_epochs(ax, 1.15 * float(survival["epoch"].max()) if len(survival) else 1.0)
-    events = survival["epoch"][survival["events"] > 0]
-    first = float(events.min()) if len(events) else 0.0
-    if first > 1.0:
-        ax.set_xlim(left=10.0 ** np.floor(np.log10(first)))
 
 
 def _name(
