@@ -53,7 +53,8 @@ def test_with_factors_an_outcome_is_a_panel_and_a_setting_a_row():
         ("[2]", "stuck_0.477", "tied_inputs", 5, 5),
     ]
     figure = figures.causes(table(*rows, by=["arch.hidden"]), ["arch.hidden"])
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["stuck at 0.477", "stuck at ln 2"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["", "stuck at ln 2"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["stuck at 0.477"]
     second = figure.axes[1]
     assert [label.get_text() for label in second.get_yticklabels()] == ["[2]", "[16]"]
     np.testing.assert_allclose([part[:2] for part in bars(second)[0]], [(0, 0.7), (0.7, 0.3)])
@@ -62,7 +63,8 @@ def test_with_factors_an_outcome_is_a_panel_and_a_setting_a_row():
 
 
 def test_of_too_many_settings_only_the_last_factor_has_rows():
-    rows = [(a, lr, "stuck_ln2", "all_dead", 2, 2) for a in range(30) for lr in (0.1, 1.0)]
+    causes = ("all_dead", "slow")
+    rows = [(a, lr, "stuck_ln2", cause, 2, 1) for a in range(30) for lr in (0.1, 1.0) for cause in causes]
     (ax,) = figures.causes(table(*rows, by=["a", "lr"]), ["a", "lr"]).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0.1", "1"]
     assert words(ax).count("n = 60") == 2

@@ -68,7 +68,7 @@ def sweep_curves(
     for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
         loss_curves(drawn, group, levels, ax=ax)
         said = by[-1:] if full and place < columns else () if full else by
-        ax.set_title(folded(_heading(said, values, group), inches=across - 0.25, size=size), fontsize=size)
+        ax.set_title(folded(_heading(said, values, group), inches=across - 0.15, size=size), fontsize=size)
         outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
         if full and place % columns == 0:
             ax.set_ylabel(f"{label(by[:-1], values[:-1])}\nloss")

@@ -53,9 +53,9 @@ def causes(
 ) -> Figure:
     """Draw the causes within each outcome, as parts of a bar in the outcome's colour.
 
-    Without factors an outcome is a row; with them it is a panel, and a setting a row (of more than `ROWS` settings only
-    the last factor's values are, or none). Beside a row stands n, the runs of that outcome; a cause is named in a bar
-    where there is room, and below where there never is.
+    Without factors an outcome is a row; with them an outcome of several causes is a panel, and a setting a row (of more
+    than `ROWS` settings only the last factor's values are, or none). Beside a row stands n, the runs of that outcome;
+    a cause is named in a bar where there is room, and below where there never is.
 
     Parameters
     ----------
@@ -70,15 +70,15 @@ def causes(
     """
     told = causes.dropna(subset="cause")
     by = next((kept for kept in (by, by[-1:]) if told[list(kept)].drop_duplicates().shape[0] <= ROWS), ())
-    panels = [(name, told[told["outcome"] == name]) for name in ordered(told["outcome"])] if by else [("", told)]
+    panels = _panels(told, by)
     looks = _looks(told)
-    rows = [_rows(part, by, looks) for _, part in panels] or [{}]
+    rows = [_rows(part, by if name else (), looks) for name, part in panels]
     figure, grid, inches = _page(rows, width=width, heading=0.28 if by else 0.0)
     named: set[Part] = set()
-    for ax, (name, _), own in zip(grid, panels or [("", told)], rows, strict=True):
+    for ax, (name, _), own in zip(grid, panels, rows, strict=True):
         named |= _bars(ax, own, inches=inches)
         ax.set_title(phrase(name), fontsize=9, pad=3)
-        ax.set_ylabel(",\n".join(map(called, by)))
+        ax.set_ylabel(",\n".join(map(called, by if name else ())))
     grid[-1].set_xlabel("share of the runs of that outcome")
     keys = [Patch(facecolor=one.face, hatch=one.hatch, edgecolor=ink(one.face), linewidth=0) for one in looks.values()]
     for key, (outcome, _), one in zip(keys, looks, looks.values(), strict=True):
@@ -86,6 +86,15 @@ def causes(
     legend(figure, [key for key, one in zip(keys, looks.values(), strict=True) if replace(one, count=0) not in named])
     headline(figure, title)
     return figure
+
+
+def _panels(told: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Return the panels: one for each outcome, where those of one cause in every setting share the first, unnamed."""
+    kinds = told.groupby("outcome")["cause"].transform("nunique")
+    own = told[kinds > 1] if by else told[:0]
+    shared = told.drop(own.index)
+    named = [(name, own[own["outcome"] == name]) for name in ordered(own["outcome"])]
+    return [("", shared), *named] if len(shared) or not named else named
 
 
 def _looks(told: pd.DataFrame) -> dict[tuple[str, str], Part]:
