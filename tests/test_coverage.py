@@ -75,6 +75,11 @@ def test_the_plan_of_a_file_matches_by_value():
     assert counts(runs, by=["init.std"], plan=plan).popitem()[1] == WHOLE
 
 
+def test_runs_that_lack_a_planned_column_are_beside_the_plan():
+    lacking = DONE.drop(columns="init.name")
+    assert counts(lacking, plan=GRID) == {0.1: {"intended": 6, "missing": 6}, 1.0: {"intended": 6, "missing": 6}}
+
+
 def test_a_column_that_does_not_vary_need_not_be_planned():
     assert counts(DONE.assign(epochs=100), by=["epochs"], plan=GRID) == {100: {"intended": 12, "done": 12}}
     assert coverage(DONE[:0].assign(epochs=100), ["epochs"], plan=GRID)["missing"].tolist() == [12]

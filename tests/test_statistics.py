@@ -153,6 +153,7 @@ def test_bounds_are_those_of_the_start():
     runs = started({}, {"arch.hidden": "[3]"}, {"init.name": "torch_default", "init.biases": "drawn"})
     drawn = theory.start(InitSpec(name="torch_default"), 2).two_live
     assert bounds(runs, ["row"])["bound"].tolist() == pytest.approx([9 / 16, 27 / 32, drawn], abs=1e-12)
+    assert bounds(started({"data.encoding": "bipolar"}), ["row"])["bound"].tolist() == [1.0]
     assert bounds(runs[:2], [])["bound"].tolist() == pytest.approx([(9 / 16 + 27 / 32) / 2])
 
 

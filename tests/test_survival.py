@@ -158,6 +158,9 @@ def test_logrank_over_pairs_and_over_all():
     overall = logrank_overall(runs(**groups), ["lr"]).iloc[0]
     assert overall[["settings", "n", "events", "df"]].tolist() == [4, 49, 34, 3]
     assert overall["statistic"] == pytest.approx(log_rank(*groups.values()), abs=1e-9)
+    seen = logrank_overall(runs(b=TREATED, c=groups["c"], d=[-2, -2], e=[-1]), ["lr"]).iloc[0]
+    assert seen[["settings", "n", "df"]].tolist() == [4, 29, 1]
+    assert seen["statistic"] == pytest.approx(log_rank(TREATED, groups["c"]), abs=1e-9)
 
 
 @pytest.mark.parametrize(

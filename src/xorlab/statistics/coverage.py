@@ -71,9 +71,8 @@ def _facts(runs: pd.DataFrame) -> pd.DataFrame:
 def _rows(runs: pd.DataFrame, asked: pd.DataFrame) -> "pd.Series[float]":
     """Return for each run which row of the plan it is, NaN for none."""
     keys = [*asked.columns]
-    plain = [frame.astype(object).where(frame.notna(), None) for frame in (runs.reindex(columns=keys), asked)]
-    rows = plain[1].assign(row=asked.index)
-    return plain[0].merge(rows, on=keys, how="left")["row"].set_axis(runs.index)
+    plain, rows = runs.reindex(columns=keys).astype(object), asked.astype(object)  # a column may be empty in one
+    return plain.merge(rows.assign(row=asked.index), on=keys, how="left")["row"].set_axis(runs.index)
 
 
 def _planned(runs: pd.DataFrame, by: Sequence[str], plan: pd.DataFrame) -> pd.DataFrame:

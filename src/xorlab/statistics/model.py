@@ -188,7 +188,7 @@ def _limit(fit: _Fit, at: int) -> float:
             b_eq=np.zeros(rest.shape[0]),
             bounds=(None, None),
         )
-        if least.status == 0 and least.fun > SURE:
+        if least.status == 0:  # bounded, hence above 0: what is 0 in all directions has an estimate
             return sign * math.inf
     return math.nan
 

@@ -164,13 +164,16 @@ def _test(parts: Sequence[pd.DataFrame]) -> tuple[float, int, float]:
     """Return the log-rank statistic, its degrees of freedom and p; 0 and 1 where there is nothing to tell apart."""
     from statsmodels.duration.survfunc import survdiff
 
-    first = min((part["watched"][part["event"]].min() for part in parts if part["event"].any()), default=np.inf)
-    seen = [part for part in parts if part["watched"].max() >= first]
-    if len(seen) < 2:
+    if len(parts) < 2:
         return 0.0, 0, 1.0
-    runs = pd.concat([part[["watched", "event"]].assign(setting=place) for place, part in enumerate(seen)])
+    runs = pd.concat([part[["watched", "event"]].assign(setting=place) for place, part in enumerate(parts)])
+    first = runs["watched"][runs["event"]].min()
+    seen = runs[runs.groupby("setting")["watched"].transform("max") >= first]  # none where there is no event
+    df = seen["setting"].nunique() - 1
+    if df < 1:
+        return 0.0, 0, 1.0
     try:
-        statistic = float(survdiff(runs["watched"], runs["event"], runs["setting"])[0])
+        statistic = float(survdiff(seen["watched"], seen["event"], seen["setting"])[0])
     except np.linalg.LinAlgError:  # all that were still watched converged at once
         return 0.0, 0, 1.0
-    return statistic, len(seen) - 1, float(stats.chi2.sf(statistic, len(seen) - 1))  # survdiff's own p ends at 1e-16
+    return statistic, df, float(stats.chi2.sf(statistic, df))  # survdiff's own p ends at 1e-16
