@@ -171,6 +171,7 @@ def test_words_stay_words_in_svg_and_fonts_are_embedded_in_pdf():
     assert written.startswith(b"%PDF")
     assert b"/FontFile2" in written
     assert b"/Type3" not in written
+    assert b"CreationDate" not in written
 
 
 def test_settings_go_from_dark_to_light_in_tones_that_no_outcome_has():
