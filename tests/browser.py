@@ -15,7 +15,7 @@ KNOWN = (
 )
 """What MLflow's own UI has for errors."""
 
-CLOSED = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+CLOSED = "if (self === top) localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
 """MLflow's assistant stays closed, as for one who has closed it once."""
 
 

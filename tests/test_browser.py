@@ -26,12 +26,13 @@ FILTER = "params.lr = '0.1' and tags.outcome = 'stuck_ln2'"
 
 @pytest.fixture(scope="module")
 def uri(ready_store, tmp_path_factory):
-    """A store that holds a small sweep, made by the command."""
+    """A store that holds a small sweep and its report, made by the commands."""
     folder = tmp_path_factory.mktemp("browser")
     shutil.copy(ready_store, folder)
     address = f"sqlite:///{folder}/mlflow.db"
-    command = [sys.executable, "train.py", "-m", *WORDS]
-    subprocess.run(command, cwd=ROOT, env=os.environ | {"MLFLOW_TRACKING_URI": address}, check=True)
+    for words in (["train.py", "-m", *WORDS], ["scripts/analyze.py", "--out", str(folder / "analysis")]):
+        environment = os.environ | {"MLFLOW_TRACKING_URI": address}
+        subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, check=True)
     return address
 
 
@@ -221,6 +222,21 @@ def test_a_sweep_shows_its_picture_and_tables(sweep):
     expect(sweep.get_by_text("Previewing the first 2 rows")).to_be_visible()
     sweep.get_by_text("plan.csv", exact=True).click()
     expect(sweep.get_by_text("Previewing the first 12 rows")).to_be_visible()
+
+
+def test_a_sweep_shows_its_report_which_can_be_sorted(sweep, table):
+    sweep.get_by_role("tab", name="Artifacts").click()
+    sweep.get_by_text("report.html", exact=True).click()
+    report = sweep.frame_locator("iframe")
+    expect(report.get_by_role("heading", name="The answer")).to_be_visible()
+    converged = (table["outcome"] == "converged").sum()
+    expect(report.get_by_text(f"{converged} of 12 runs converged").first).to_be_visible()
+    heads = report.get_by_role("columnheader")
+    heads.get_by_role("button").first.click()
+    expect(heads.first).to_have_attribute("aria-sort", "ascending")
+    pictures = report.get_by_role("img").evaluate_all("pictures => pictures.map(picture => picture.naturalWidth ?? 1)")
+    assert len(pictures) >= 3
+    assert min(pictures) > 0
 
 
 def test_a_runs_page_tells_what_happened_with_its_evidence(page, table):
