@@ -1,8 +1,8 @@
-"""Read runs back from MLflow, say when XOR gets stuck and when it converges, and draw it."""
+"""Read runs back from MLflow, say when XOR gets stuck and when it converges, and write it as a report."""
 
 import argparse
+import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,14 @@ from xorlab.errors import XorlabError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-PANELS = 24
-"""Settings that still get a panel of curves each."""
+    from xorlab.report import Material
 
 POINTS = 200
 """Epochs a run of a big sweep, on a log scale; a small sweep is drawn from every epoch."""
+
+SHOWN = 8
+"""Characters of a run id that name a sweep."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,60 +35,136 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
     parser.add_argument("--experiment", default="xorlab", help="the experiment's name (%(default)s)")
-    sweep = "a sweep's run id or its beginning, latest, or all (latest if there is one and no filter is given)"
+    sweep = "a sweep's run id or its beginning, latest, or all (latest if there is one and no filter or time is given)"
     parser.add_argument("--sweep", help=sweep)
     parser.add_argument("--filter", help="a condition in MLflow's language, as in \"params.lr = '0.1'\"")
+    since = "only runs begun since then: 2026-11-01, 2026-11-01T10:00 (local time), or so long ago: 2h, 7d"
+    parser.add_argument("--since", metavar="WHEN", help=since)
+    parser.add_argument("--against", metavar="SWEEP", help="a second sweep to compare with, setting by setting")
+    parser.add_argument("--only", metavar="NAME", help="one picture or table of the report, by its name")
     parser.add_argument("--out", type=Path, default=Path("outputs/analysis"), help="the folder to write (%(default)s)")
+    parser.add_argument("--no-log", action="store_true", help="leave the report out of the sweep's run in MLflow")
     return parser
 
 
 def _analyze(options: argparse.Namespace) -> None:
-    from xorlab import figures, statistics
-    from xorlab.summary import summary
+    from xorlab import report
 
-    runs = _load(options)
-    told = runs.dropna(subset="outcome")
-    if told.empty:
-        raise XorlabError(f"no run with an outcome is in experiment {options.experiment}; got {len(runs)} runs")
-    options.out.mkdir(parents=True, exist_ok=True)
-    runs.to_csv(options.out / "runs.csv", index=False)
-    statistics.rates(told, statistics.factors(told)).to_csv(options.out / "rates.csv", index=False)
-    for name, figure in _pictures(told, options.uri):
-        (options.out / f"{name}.svg").write_bytes(figures.svg(figure))
-        (options.out / f"{name}.png").write_bytes(figures.png(figure))
-    print(f"{len(runs):,} runs of experiment {options.experiment}\n\n{summary(runs)}\n\nWritten to {options.out}/")
+    material = _material(options)
+    if options.only:
+        print(report.write_one(options.only, material, options.out))
+    else:
+        _report(options, material)
+    print(f"\nWritten to {options.out}/")
 
 
-def _load(options: argparse.Namespace) -> "pd.DataFrame":
+def _report(options: argparse.Namespace, material: "Material") -> None:
+    """Write the whole report, add it to the sweep that it is about, and print its answer."""
+    from xorlab import report, runs
+
+    sweep = _sweep(options, material.runs)
+    about = f"{len(material.runs):,} runs of experiment {options.experiment}"
+    diff = runs.diff(sweep, options.uri, experiment=options.experiment) if sweep else ""
+    origin = _origin(options, material.runs)
+    made_by = " and ".join(origin.get("The runs were made by", [])[:2])
+    command = _command(options, sweep)
+    page = report.write(material, options.out, about=about, made_by=made_by, command=command, origin=origin, diff=diff)
+    print(f"{about}\n\n{report.summary(material)}")
+    if sweep and not options.no_log:
+        _log(options, sweep, page)
+
+
+def _material(options: argparse.Namespace) -> "Material":
     """Read the runs that the options name: those of the latest sweep, where nothing else is asked for."""
+    from xorlab import figures, runs
+    from xorlab.report import Material
+
+    def curves(told: "pd.DataFrame") -> "pd.DataFrame":
+        return runs.curves(told, options.uri, points=POINTS if len(told) > figures.MANY else None)
+
+    store = {"uri": options.uri, "experiment": options.experiment}
+    chosen = _since(runs.load(sweep=_asked(options), filter=options.filter, **store), options.since)
+    if chosen["outcome"].isna().all():
+        raise XorlabError(f"no run with an outcome is in experiment {options.experiment}; got {len(chosen)} runs")
+    sweep = _sweep(options, chosen)
+    plan = runs.plan(sweep, **store) if sweep else None
+    other = runs.load(sweep=options.against, **store) if options.against else None
+    return Material(chosen, curves, plan, other)
+
+
+def _asked(options: argparse.Namespace) -> str | None:
+    """Return the sweep that is asked for, by name or because nothing else is; None for all runs."""
     from xorlab import runs
 
-    sweep = None if options.sweep == "all" else options.sweep
-    if options.sweep is None and not options.filter and len(runs.sweeps(options.uri, experiment=options.experiment)):
-        sweep = "latest"
-    return runs.load(options.uri, experiment=options.experiment, sweep=sweep, filter=options.filter)
+    if options.sweep or options.filter or options.since:
+        return None if options.sweep == "all" else options.sweep
+    return "latest" if len(runs.sweeps(options.uri, experiment=options.experiment)) else None
 
 
-def _pictures(told: "pd.DataFrame", uri: str | None) -> Iterator[tuple[str, "Figure"]]:
-    """Yield the pictures of runs that have an outcome, by the names of their files."""
-    from xorlab import figures, runs, statistics
-
-    by, levels = statistics.factors(told), statistics.levels(told)
-    highest = [f"stuck_{name}" for name in list(levels)[:1]]
-    curves = runs.curves(told, uri, points=POINTS if len(told) > figures.MANY else None)
-    yield "loss_curves", figures.sweep_curves(curves, told, levels, by=_panels(told, by))
-    rates = statistics.rates(told, by or ["lr"], outcomes=["converged", *highest])
-    for outcome in ("converged", *highest):
-        yield f"rate_{outcome}", figures.convergence_maps(rates, by or ["lr"], outcome=outcome)
-    yield "final_losses", figures.final_losses(told, levels, by=by)
-    yield "epochs_to_convergence", figures.epochs_to_convergence(told, by=by)
+def _sweep(options: argparse.Namespace, runs: "pd.DataFrame") -> str | None:
+    """Return the id of the sweep whose runs these are, all of them; None where they are a choice of others."""
+    whole = _asked(options) and not options.filter and not options.since
+    return str(runs["sweep"].iloc[0]) if whole else None
 
 
-def _panels(told: "pd.DataFrame", by: list[str]) -> list[str]:
-    """Return the factors whose settings get panels: all of them, or the most varied left out until there is room."""
-    while by and told.groupby(by, dropna=False).ngroups > PANELS:
-        by = sorted(by, key=lambda key: told[key].nunique())[:-1]
-    return by
+def _since(runs: "pd.DataFrame", when: str | None) -> "pd.DataFrame":
+    """Keep the runs that began since a time, or since so long ago."""
+    import pandas as pd
+
+    if when is None:
+        return runs
+    try:
+        ago = when[-1:] in "smhd" and when[:-1].isdigit()
+        start = pd.Timestamp.now("UTC") - pd.Timedelta(when) if ago else pd.Timestamp(when)
+    except ValueError as error:
+        raise XorlabError(f"since must be a time, as 2026-11-01, or how long ago, as 2h or 7d; got {when!r}") from error
+    start = start if start.tzinfo else pd.Timestamp(start.to_pydatetime().astimezone())
+    return runs[runs["start"] >= start].reset_index(drop=True)
+
+
+def _command(options: argparse.Namespace, sweep: str | None) -> str:
+    """Return the command that makes the report of the same runs again."""
+    given = {
+        "--uri": options.uri,
+        "--experiment": options.experiment if options.experiment != "xorlab" else None,
+        "--sweep": sweep[:SHOWN] if sweep else options.sweep,
+        "--filter": options.filter,
+        "--since": options.since,
+        "--against": options.against,
+    }
+    words = [word for name, value in given.items() if value for word in (name, value)]
+    return shlex.join(["python", "scripts/analyze.py", *words])
+
+
+def _origin(options: argparse.Namespace, chosen: "pd.DataFrame") -> dict[str, list[str]]:
+    """Say where the numbers come from: commands, commits, machines, the store."""
+    from xorlab import runs, store
+
+    sweeps = runs.sweeps(options.uri, experiment=options.experiment)
+    sweeps = sweeps[sweeps["run_id"].isin(chosen["sweep"])]
+    columns = {"Commit": "commit", "Uncommitted changes": "git.dirty", "Machine": "machine"}
+    columns |= {"NumPy": "numpy", "Python": "python", "Version of the numerics": "numerics"}
+    found = {name: sorted(chosen[key].dropna().unique()) for name, key in columns.items() if key in chosen}
+    chosen_by = [word for word in (options.filter, options.since and f"since {options.since}") if word]
+    origin = {
+        "The runs were made by": sweeps["command"].tolist() if len(sweeps) else [],
+        "Sweep": [f"{row.name}, {row.run_id}" for row in sweeps[["name", "run_id"]].itertuples(index=False)],
+        "Store": [f"{store.shown(store.uri(options.uri))}, experiment {options.experiment}"],
+        "Chosen by": chosen_by,
+        **found,
+    }
+    return {name: values for name, values in origin.items() if values}
+
+
+def _log(options: argparse.Namespace, sweep: str, page: Path) -> None:
+    """Add the page to the sweep's artifacts, where MLflow's UI shows it."""
+    from xorlab import store
+    from xorlab.tracking import Tracker
+
+    uri = store.uri(options.uri)
+    tracker = Tracker(uri, options.experiment, folder=store.CHECKOUT)
+    tracker.add_artifacts(sweep, {page.name: page.read_bytes()})
+    print(f"\nThe report is an artifact of the sweep as well: {store.page(uri, tracker.experiment_id, sweep)}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ ROOMS = {
     "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
     " training signs levels curvature evidence causes diagnosis theory mechanism landscape",
     "tracking": "interrupts records views store bulk tracking",
-    "analysis": "outcomes columns reading runs recall statistics summary figures",
+    "analysis": "outcomes columns reading runs recall statistics figures report",
     "joins": "options jobs table terminal prose pool logbook harvest sweep verification remedies trials advice",
     "entry": "overrides refusals composition multirun",
 }
@@ -35,8 +35,8 @@ BARRED = {"figures": {"reading", "runs", "store"}, "statistics": {"reading", "ru
 FOREIGN = {
     "numerics": {"numpy", "scipy"},
     "tracking": {"filelock", "mlflow", "numpy", "sqlalchemy"},
-    "analysis": {"matplotlib", "mlflow", "numpy", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels"},
-    "joins": {"jinja2", "numpy", "pandas", "rich", "yaml"},
+    "analysis": {"jinja2", "matplotlib", "mlflow", "numpy", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels"},
+    "joins": {"numpy", "pandas", "rich", "yaml"},
     "entry": {"hydra", "omegaconf"},
 }
 """The packages that each room knows: Hydra stops at the door, and the numerics know neither MLflow nor pandas."""
