@@ -14,7 +14,7 @@ sweep: $(READY)
 	$(BIN)/python scripts/analyze.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # MLflow's own UI, on loopback only; it says which address shows the runs. make ui PORT=5001 for another port.
 PORT ?= 5000
