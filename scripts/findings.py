@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     names = ", ".join(QUESTIONS)
     parser.add_argument("--only", choices=QUESTIONS, metavar="NAME", help=f"print one section: {names}")
-    parser.add_argument("--train", action="store_true", help="train the studies that the store does not have")
+    more = "train the studies that the store does not have: in all some 110,000 runs, minutes, and 1.7 GB of a store"
+    parser.add_argument("--train", action="store_true", help=more)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the page says otherwise")
     parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
     parser.add_argument("--out", type=Path, default=DOCS, help="the folder of findings.md (docs)")

@@ -1,14 +1,23 @@
 """Activations: which ones get stuck, and how long the others wait at ln 2."""
 
+import math
+
 import pandas as pd
 
 from answers.answer import Answer, against, brief, chosen, difference, differs, grid, rate, row, share, table
 from answers.studies import Studies
 from xorlab import statistics
+from xorlab.datasets import load
 from xorlab.figures import convergence_maps
+from xorlab.spec import ArchSpec, DataSpec, RunSpec
+from xorlab.training import train
 
 STUDIES = ("activations",)
 BY = ["arch.activation", "lr"]
+LONG = 100_000
+"""Epochs for a run that seems to stay."""
+NONE = 1e-6
+"""What is smaller than this is no distance."""
 PLATEAU = 1_000
 """Epochs within 0.005 of ln 2 that make a long plateau."""
 
@@ -27,6 +36,8 @@ def answer(studies: Studies) -> Answer:
     identity = chosen(runs, arch__activation="identity")
     one_of = {name: chosen(one, arch__activation=name) for name in runs["arch.activation"].unique()}
     leaky = chosen(slow, arch__activation="leaky_relu")
+    straight = chosen(one_of["elu"], outcome="stuck_ln2")["seed"].tolist()
+    longer = [_straight(seed) for seed in straight]
     words = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
@@ -34,6 +45,8 @@ def answer(studies: Studies) -> Answer:
         "relu_ln2": rate(one_of["relu"], "stuck_ln2"),
         "smooth": ", ".join(f"{name} {rate(one_of[name])}" for name in smooth),
         "gelu": rate(one_of["gelu"]),
+        "elu_seed": ", ".join(map(str, straight)) or "none",
+        "elu_epochs": f"{LONG:,}",
         "tanh": rate(one_of["tanh"]),
         "tanh_pair": difference(row(pairs, b="tanh")),
         "leaky": rate(one_of["leaky_relu"]),
@@ -65,11 +78,21 @@ def answer(studies: Studies) -> Answer:
             (one_of[name]["outcome"] == "stuck_ln2").sum() for name in [*smooth, "tanh"]
         )
         <= 1,
+        "the elu run at ln 2 is on elu's straight side, and still there after 100,000 epochs": bool(longer)
+        and all(longer),
         "leaky ReLU is still at ln 2 at lr 1": bool((one_of["leaky_relu"]["outcome"] == "stuck_ln2").any()),
         "sigmoid networks that converge wait at ln 2 first": waited["sigmoid"][0] > 0.1 * waited["sigmoid"][1],
     }
     title = "Which activation learns XOR?"
     return Answer(words, claims, {"activations": lambda: convergence_maps(rates, BY, title=title)})
+
+
+def _straight(seed: int) -> bool:
+    """Train an elu network for long; tell whether it is at ln 2 then, with all units on elu's straight side."""
+    trained = train([RunSpec(arch=ArchSpec(activation="elu"), epochs=LONG, seed=seed)])
+    X, _ = load(DataSpec())
+    hidden = X @ trained.final["W1"][0] + trained.final["b1"][0]
+    return bool(hidden.min() > -NONE and abs(trained.final_loss[0] - math.log(2.0)) < NONE)
 
 
 def _most_stuck(runs: dict[str, pd.DataFrame]) -> str:
