@@ -24,6 +24,9 @@ MANY = 60
 PANELS = 60
 """Settings up to which each has a panel of its own."""
 
+TALL = 1.6
+"""Inches: the height of a panel of many."""
+
 SAMPLE = 6
 """Runs of each outcome that are still drawn singly among many."""
 
@@ -71,7 +74,7 @@ def sweep_curves(
         ax.set_title(folded(_heading(said, values, group), inches=across - 0.15, size=size), fontsize=size)
         outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
         if full and place % columns == 0:
-            ax.set_ylabel(f"{label(by[:-1], values[:-1])}\nloss")
+            ax.set_ylabel(f"{folded(label(by[:-1], values[:-1]), inches=TALL, size=9)}\nloss")
     grid[0].set_ylim(0, ceiling(drawn["loss"].to_numpy(), levels))
     log_epochs(grid[0], float(drawn["epoch"].max()) + 1 if len(drawn) else 1)
     for place, ax in enumerate(grid):

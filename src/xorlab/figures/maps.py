@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from xorlab.columns import label, settings
 from xorlab.figures.axes import PAGE
-from xorlab.figures.lettering import NARROW, counted, headline, note, nothing
+from xorlab.figures.lettering import NARROW, counted, folded, headline, note, nothing
 from xorlab.figures.palette import STYLE, colour, ink
 from xorlab.figures.scales import Scale, across, down, scale
 from xorlab.outcomes import percent, phrase
@@ -162,12 +162,15 @@ def convergence_maps(
     groups = settings(chosen, rest)
     beside = max(1, min(len(groups), int((width - 0.3) / (0.75 + 0.62 / columns.shares().min(initial=1.0)))))
     inches = _inches(columns, rows, width=width / beside, maps=-(-len(groups) // beside))
-    height = 0.5 + -(-len(groups) // beside) * (inches[1] + (0.4 if rest else 0.15))
+    size = 9.5 if width >= NARROW else 8.0
+    names = [folded(label(rest, values), inches=inches[0], size=size) for values, _ in groups]
+    heading = 0.22 + 0.17 * max((name.count("\n") + 1 for name in names), default=0) if rest else 0.15
+    height = 0.5 + -(-len(groups) // beside) * (inches[1] + heading)
     figure = Figure(figsize=(width, max(height, 1.0)), layout="constrained")
     grid = figure.subplots(-(-len(groups) // beside), beside, sharex=True, sharey=True, squeeze=False)
-    for ax, (values, group) in zip(grid.flat, groups, strict=False):
+    for ax, name, (_, group) in zip(grid.flat, names, groups, strict=False):
         _map(group, columns, rows, ax=ax, size=inches)
-        ax.set_title(label(rest, values), fontsize=9.5 if width >= NARROW else 8)
+        ax.set_title(name, fontsize=size)
     for ax in grid.flat[len(groups) :]:
         ax.set_axis_off()
     for ax in grid.flat:

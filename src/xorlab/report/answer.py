@@ -39,9 +39,15 @@ def _where(material: Material) -> str:
         return "Nothing but the seed was varied, so no setting is compared with another."
     if chosen["rate"].nunique() == 1:
         return f"Every setting converges as often: {_short(chosen.iloc[0])} in each of {len(chosen)}."
-    ranked = chosen.sort_values("rate", kind="stable", ascending=False)
-    most, least = (f"{_setting(row, material.by)} ({_short(row)})" for _, row in ranked.iloc[[0, -1]].iterrows())
+    most, least = (_extreme(chosen, material.by, rate) for rate in (chosen["rate"].max(), chosen["rate"].min()))
     return f"Converging is most frequent with {most} and least with {least}{_sure(material)}."
+
+
+def _extreme(rates: pd.DataFrame, by: Sequence[str], rate: float) -> str:
+    """Name a setting of this rate, and how many more there are."""
+    found = rates[rates["rate"] == rate]
+    more = f", as with {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{_setting(found.iloc[0], by)} ({_short(found.iloc[0])}{more})"
 
 
 def _sure(material: Material) -> str:

@@ -6,8 +6,11 @@ from functools import cached_property
 
 import pandas as pd
 
-from xorlab import statistics
+from xorlab import signs, statistics
+from xorlab.columns import PARAMETERS
+from xorlab.errors import XorlabError
 from xorlab.outcomes import phrase
+from xorlab.recall import specification
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,19 @@ class Material:
     def model(self) -> statistics.Model:
         """How much each factor explains of converging."""
         return statistics.model(self.told, self.by)
+
+    @cached_property
+    def signs(self) -> list[str] | None:
+        """The sign pattern of each run that counts; None where one of them has none."""
+        if set(self.told["arch.hidden"]) != {"[2]"}:
+            return None
+        keys = [key for key in PARAMETERS if key in self.told]
+        rows = self.told[keys].to_dict("records")
+        texts = ({str(key): str(value) for key, value in row.items() if not pd.isna(value)} for row in rows)
+        try:
+            return [signs.pattern(specification(params)) for params in texts]
+        except (ValueError, XorlabError):
+            return None
 
     @cached_property
     def curves(self) -> pd.DataFrame:

@@ -1,19 +1,16 @@
 """A report's pictures: which there are for these runs, the question of each, and what its caption says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from xorlab import figures, signs, statistics
-from xorlab.columns import PARAMETERS, called
-from xorlab.errors import SpecError
+from xorlab import figures, statistics
+from xorlab.columns import called
 from xorlab.outcomes import phrase
-from xorlab.recall import specification
 from xorlab.report.material import Material
 
-PANELS = 24
+PANELS = 12
 """Settings that still get a panel of curves each."""
 
 CURVES = 10
@@ -84,7 +81,7 @@ def _map(material: Material, outcome: str, width: float) -> Picture | None:
     if len(material.by) < 2:
         return None
     figure = figures.convergence_maps(material.rates, material.by, outcome=outcome, width=width)
-    factors = " and ".join(map(called, material.by))
+    factors = ", ".join(map(called, material.by))
     happens = "converge" if outcome == "converged" else f"are {phrase(outcome)}"
     caption = f"How many runs {happens}, over {factors}, with Wilson's 95 % intervals and n where there is room."
     return Picture(f"How often do runs {happens}?".replace("do runs are", "are runs"), caption, figure)
@@ -126,10 +123,9 @@ def causes(material: Material, width: float) -> Picture | None:
 
 def fates(material: Material, width: float) -> Picture | None:
     """Draw the outcomes by the signs of the first weights, for 2-2-1 networks."""
-    try:
-        signed = material.told.assign(signs=list(_signs(material.told)))
-    except (ValueError, SpecError):
+    if material.signs is None:
         return None
+    signed = material.told.assign(signs=material.signs)
     question = "Do the signs of the first weights decide the fate?"
     caption = (
         "Outcomes by the signs of a 2-2-1 network's first weights: of each unit the two from the inputs, then the one "
@@ -137,12 +133,6 @@ def fates(material: Material, width: float) -> Picture | None:
         "of converging."
     )
     return Picture(question, caption, figures.fates(signed, width=width, title=question))
-
-
-def _signs(told: pd.DataFrame) -> Iterator[str]:
-    for row in told.to_dict("records"):
-        params = {key: str(row[key]) for key in PARAMETERS if key in row and not pd.isna(row[key])}
-        yield signs.pattern(specification(params))
 
 
 def _coarse(material: Material, most: int) -> list[str]:

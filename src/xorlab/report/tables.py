@@ -14,6 +14,10 @@ from xorlab.report.material import Material
 Format = Callable[[Any], str]
 
 
+LINES = 40
+"""Rows that a terminal shows."""
+
+
 def _percent(value: float) -> str:
     return f"{percent(value)} %"
 
@@ -58,9 +62,11 @@ class Table:
         )
 
     def text(self) -> str:
-        """Lay the table out for a terminal."""
+        """Lay the table out for a terminal; of a long one the first rows."""
         written = self.written().rename(columns=heading)
-        return f"{self.title}\n{written.to_string(index=False)}"
+        left_out = len(written) - LINES
+        more = f"\n… and {left_out:,} more in {self.name}.csv" if left_out > 0 else ""
+        return f"{self.title}\n{written.head(LINES).to_string(index=False)}{more}"
 
     def _write(self, name: str, value: Any) -> str:
         if not isinstance(value, str) and pd.isna(value):
