@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from xorlab.contractions import CONTRACTIONS, Order, order
+from xorlab import network
+from xorlab.contractions import CONTRACTIONS, SUMS, Order, order, summed
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 from xorlab.training import train
 
@@ -43,3 +44,39 @@ def test_a_wide_network_has_the_same_bits_alone_and_among_others(
     backwards = train(specs[::-1]).losses[::-1]
     assert together.tobytes() == backwards.tobytes()
     assert together[57].tobytes() == train([specs[57]]).losses[0].tobytes()
+
+
+CORNERS = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1.0]])
+"""The inputs of XOR, and the 1 that a bias meets."""
+
+
+@pytest.mark.parametrize("R", [8, 40, 2048])
+@pytest.mark.parametrize("k", [1, 3, 8])
+@pytest.mark.parametrize("A", [CORNERS, CORNERS[:1], CORNERS[[3, 0]]], ids=["corners", "one point", "two points"])
+def test_sums_have_the_bits_of_contractions(A: np.ndarray, k: int, R: int) -> None:
+    rng = np.random.RandomState(1)
+    W, dz = rng.standard_normal((3, k, R)), rng.standard_normal((len(A), k, R))
+    for name, right in (("affine", W), ("weight_gradient", dz)):
+        shape = (len(A) if name == "affine" else 3, k, R)
+        outs = [np.full(shape, np.nan) for _ in range(2)]
+        for products, out in zip((SUMS, CONTRACTIONS["C"]), outs, strict=True):
+            getattr(products, name)(A, right, out)()
+        np.testing.assert_array_equal(*outs)
+
+
+def test_sums_are_taken_where_they_can_be() -> None:
+    assert summed(CORNERS, "C")
+    assert not summed(CORNERS, "F")
+    assert not summed(2.0 * CORNERS - 1.0, "C")
+    assert not summed(np.tile(CORNERS, (2, 1)), "C")
+    assert not summed(np.repeat(CORNERS[:, :, None], 8, axis=2), "C")
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_a_run_has_the_same_bits_by_sums_and_by_contractions(monkeypatch: pytest.MonkeyPatch, loss: str) -> None:
+    specs = [RunSpec(loss=loss, lr=lr, epochs=300, seed=seed) for lr in (0.1, 3.0) for seed in range(20)]
+    by_sums = train(specs)
+    monkeypatch.setattr(network, "summed", lambda *_: False)
+    by_contractions = train(specs)
+    assert by_sums.losses.tobytes() == by_contractions.losses.tobytes()
+    np.testing.assert_array_equal(by_sums.final["W1"], by_contractions.final["W1"])

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from xorlab import training
-from xorlab.spec import ArchSpec, InitSpec, OptimizerSpec, RunSpec
-from xorlab.training import BLOCK, train
+from xorlab.ensemble import Ensemble, kernel
+from xorlab.network import pack
+from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.training import BLOCK, draw, train
 
 
 def same_as(trained, run, spec):
@@ -139,6 +141,49 @@ def test_one_update_can_be_enough_to_diverge():
         np.testing.assert_array_equal(trained.epochs, [1])
         np.testing.assert_array_equal(trained.final["W1"], trained.initial["W1"])
         assert trained.final_loss[0] == trained.losses[0, 0]
+
+
+def boundless(**same):
+    """A network whose weights grow beyond all bounds while its units, saturated, keep the loss finite."""
+    arch, init = ArchSpec(activation="sigmoid"), InitSpec(name="zeros")
+    return RunSpec(arch=arch, init=init, **{"data": DataSpec(name="and"), "lr": 1e200, "epochs": 40} | same)
+
+
+def finite_rows(spec):
+    """Count, one epoch at a time, those with a finite loss and parameters; the last is after all updates."""
+    initial = {name: array[None] for name, array in draw(spec)[0].items()}
+    ensemble = Ensemble([spec], pack(initial, (2, 3, 1)))
+    with kernel():
+        for epoch in range(spec.epochs + 1):
+            if not (np.isfinite(ensemble.theta).all() and np.isfinite(ensemble.losses()).all()):
+                return epoch
+            ensemble.epochs(np.empty((1, 8)), None)
+    return spec.epochs + 1
+
+
+@pytest.mark.parametrize("block", [1, 2, 7, BLOCK])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 40])
+@pytest.mark.parametrize("encoding", ["binary", "bipolar"])
+def test_a_run_stops_at_parameters_that_are_not_finite_though_its_loss_is(monkeypatch, encoding, epochs, block):
+    spec = boundless(data=DataSpec(name="and", encoding=encoding), epochs=epochs)
+    rows = finite_rows(spec)
+    monkeypatch.setattr(training, "BLOCK", block)
+    trained = train([spec, replace(spec, lr=0.1)])
+    assert trained.stopped == ("non_finite" if rows <= epochs else "epochs", "epochs")
+    np.testing.assert_array_equal(trained.epochs, [min(rows, epochs), epochs])
+    assert np.isfinite(trained.losses[0, : trained.epochs[0]]).all()
+    assert all(np.isfinite(array).all() for array in trained.final.values())
+
+
+def test_a_boundless_run_is_lost_and_its_loss_alone_does_not_tell():
+    spec = boundless()
+    assert 0 < finite_rows(spec) < spec.epochs
+    later = replace(spec, epochs=finite_rows(spec))
+    ensemble = Ensemble([later], pack({name: array[None] for name, array in draw(later)[0].items()}, (2, 3, 1)))
+    losses = np.empty((spec.epochs, 8))
+    with kernel():
+        ensemble.epochs(losses, None)
+    assert np.isfinite(losses).all()
 
 
 def test_a_target_counts_where_it_is_reached_before_the_numbers_break():

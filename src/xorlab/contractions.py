@@ -6,7 +6,7 @@ layer is wide, memory is in the reverse order ("F"), each run's matrix lies toge
 matrix product of BLAS for each run. A test holds both to the plain formula.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -26,6 +26,10 @@ Order = Literal["C", "F"]
 
 WIDE = 100
 """Weights between two hidden layers from which on a matrix product for each run is quicker."""
+
+
+FEW = 16
+"""Entries of A up to which a call for each sum costs no more than one for all."""
 
 
 Build = Callable[[Array, Array, Array], Step]
@@ -75,6 +79,34 @@ def _weight_gradient_stacked(left: Array, right: Array, out: Array) -> Step:
 
 def _input_gradient_stacked(left: Array, right: Array, out: Array) -> Step:
     return partial(np.matmul, right.T.swapaxes(-1, -2), left.T, out=out.T)
+
+
+def _sum(parts: Sequence[Array], out: Array) -> list[Step]:
+    """Make the steps that add up `parts` from the first to the last, in the order of a contraction."""
+    if len(parts) < 2:
+        return [partial(np.copyto, out, part) for part in parts or [np.zeros(1)]]
+    return [partial(np.add, parts[0], parts[1], out), *(partial(np.add, out, part, out) for part in parts[2:])]
+
+
+def _sums(chosen: Array, terms: Array, out: Array) -> Step:
+    """Make the step that writes for each row of `chosen` (n, m) the sum of the `terms` (m, …) where it is 1."""
+    picked = ([terms[place] for place in np.flatnonzero(row)] for row in chosen)
+    steps = [step for parts, each in zip(picked, out, strict=True) for step in _sum(parts, each)]
+
+    def all_sums() -> None:
+        for step in steps:
+            step()
+
+    return all_sums
+
+
+SUMS = Contractions(_sums, lambda A, dz, dW: _sums(A.T, dz, dW), _input_gradient_along)
+"""The products where A (N, n) is of zeros and ones that stay: sums, with the same bits."""
+
+
+def summed(A: Array, memory: Order) -> bool:
+    """Tell whether `SUMS` are quicker: A is of few zeros and ones, shared by all runs."""
+    return memory == "C" and A.ndim == 2 and A.size <= FEW and bool(((A == 0.0) | (A == 1.0)).all())
 
 
 CONTRACTIONS: dict[Order, Contractions] = {

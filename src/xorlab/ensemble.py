@@ -65,10 +65,10 @@ class Ensemble:
         self._batches = [slice(start, min(start + size, N)) for start in range(0, N, size)]
         self.shuffled = spec.shuffle and size < N
 
-        def network(batch: int, *, each: bool) -> Network:
-            return Network(spec.arch, spec.loss, self.theta, gradient, batch=batch, inputs=D, each=each)
+        def network(batch: int, *, each: bool, points: Array | None = None) -> Network:
+            return Network(spec.arch, spec.loss, self.theta, gradient, batch=batch, inputs=D, each=each, points=points)
 
-        self._whole = network(N, each=X.ndim == 3)
+        self._whole = network(N, each=X.ndim == 3, points=X if X.ndim == 2 else None)
         self._whole.load(X, y)
         self._parts = {
             length: network(length, each=X.ndim == 3 or self.shuffled)

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.contractions import CONTRACTIONS, order
+from xorlab.contractions import CONTRACTIONS, SUMS, order, summed
 from xorlab.functions import LOSSES, Step, activation
 from xorlab.spec import ArchSpec
 
@@ -85,6 +85,7 @@ class Network:
     batch : N, the number of samples
     inputs : D, the number of inputs
     each : True where every run has samples of its own
+    points : the inputs X (N, D) of the only batch there will be, where that is known
 
     Attributes
     ----------
@@ -93,7 +94,16 @@ class Network:
     """
 
     def __init__(
-        self, arch: ArchSpec, loss: str, theta: Array, gradient: Array, *, batch: int, inputs: int, each: bool
+        self,
+        arch: ArchSpec,
+        loss: str,
+        theta: Array,
+        gradient: Array,
+        *,
+        batch: int,
+        inputs: int,
+        each: bool,
+        points: Array | None = None,
     ) -> None:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
@@ -111,12 +121,16 @@ class Network:
         self._backward: list[Step] = []
 
         A = self._X
+        if points is not None:
+            A[:, :-1] = points
+        first = SUMS if points is not None and summed(A, memory) else products
         for layer, (W, dW) in enumerate(zip(views(theta, units), views(gradient, units), strict=True)):
             z = np.empty((batch, W.shape[1], R), order=memory)
             dz = np.empty_like(z)
             self.z.append(z)
-            self._forward.append(products.affine(A, W, z))
-            steps = [products.weight_gradient(A, dz, dW)]
+            layer_products = products if below else first
+            self._forward.append(layer_products.affine(A, W, z))
+            steps = [layer_products.weight_gradient(A, dz, dW)]
             if below is not None:
                 slope, dz_below = below
                 da = np.empty_like(slope)

@@ -12,7 +12,7 @@ from typing import Any, Self
 from xorlab import rules
 from xorlab.errors import SpecError
 
-NUMERICS = 1
+NUMERICS = 2
 """The version of the numerics; it is part of every identity and changes when any run's bits would."""
 
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "gelu", "softplus", "tanh", "sigmoid", "identity")

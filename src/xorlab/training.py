@@ -32,8 +32,8 @@ class Trained:
     specs : R specifications
     losses : (R, E) array; column t is the loss before the update of epoch t, NaN after a run's last epoch
     epochs : (R,) ints, how many losses each run recorded
-    stopped : R words: "epochs", "target_loss" or "non_finite"
-    initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; final ones are the last with a finite loss
+    stopped : R words: "epochs", "target_loss" or "non_finite", which a loss or a parameter was
+    initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; final ones are the last that are finite, as is their loss
     final_loss : (R,) array, the loss at the final parameters
     logits : (R, N) array, the output before its sigmoid for each sample, at the final parameters
     """
@@ -168,6 +168,7 @@ class _Loop:
         self._ensemble.epochs(rows[:B], drawn)
         rows[B] = self._ensemble.losses()
         seen = rows[:, : self.live.size].T
+        self._mark_lost(seen, before, drawn)
         self.losses[self.live, self._done : self._done + B] = seen[:, :B]
 
         settled = B * self.live.size
@@ -182,6 +183,21 @@ class _Loop:
         self._done += B
         return settled
 
+    def _mark_lost(self, seen: Array, before: tuple[Array, list[Array]], drawn: Orders | None) -> None:
+        """Write NaN for losses, of `seen` (L, B + 1), whose parameters are not finite, where no loss tells of it."""
+        finite = np.isfinite(self._ensemble.theta[:, : self.live.size]).all(axis=0)
+        lost = np.flatnonzero(~finite & np.isfinite(seen).all(axis=1))
+        if not lost.size:
+            return
+        again, B = self._ensemble.select(lost, *before), seen.shape[1] - 1
+        scratch = np.empty((1, again.theta.shape[1]))
+        drawn = None if drawn is None else pad(drawn[..., lost])
+        for epoch in range(B + 1):
+            finite = np.isfinite(again.theta[:, : lost.size]).all(axis=0)
+            seen[lost[~finite], epoch] = np.nan
+            if epoch < B:
+                again.epochs(scratch, None if drawn is None else drawn[epoch : epoch + 1])
+
     def _orders(self, epochs: int) -> Orders | None:
         if not self._ensemble.shuffled:
             return None
@@ -190,7 +206,7 @@ class _Loop:
     def _stops(self, seen: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Find which live runs stop, and at which row of `seen` (L, B + 1) their final parameters are.
 
-        A run stops at the row that reaches its target, before the first row that is not finite, or at the last.
+        A run stops at the row that reaches its target, before the first that is not finite, or at the last.
         """
         B, live = seen.shape[1] - 1, self.live
         hit = _first(seen[:, :B] <= self._targets[live, None], none=B + 1)
