@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from answers.answer import Answer, against, chosen, difference, differs, grid, moved_on, rate, row, share
+from answers.answer import Answer, chosen, difference, differs, grid, moved_on, rate, row, share
 from answers.studies import Studies
 from xorlab import statistics
 from xorlab.figures import rates_along
@@ -21,13 +21,12 @@ def answer(studies: Studies) -> Answer:
     )
     parted = int((control[False] != control[True]).sum())
     runs = _named(both)
-    single = runs[runs["way"] != "shuffled"]
-    pairs, stuck = (
-        against(single, "way", "full", within=["lr"], outcome=outcome) for outcome in ("converged", "stuck_ln2")
-    )
+    # One family of tests: every two of the three ways at every learning rate.
+    families = [statistics.compare(runs, "way", within=["lr"], outcome=name) for name in ("converged", "stuck_ln2")]
+    pairs, stuck = (family[(family["a"] == "full") & (family["b"] == "in order")] for family in families)
+    shuffled = families[0][families[0]["a"] == "in order"]
     middle, fast = {"lr": 0.1}, {"lr": 1.0}
     one = chosen(runs, lr=1.0)
-    shuffled = against(runs[runs["way"] != "full"], "way", "in order", within=["lr"])
     alike = [_alike(runs, *two) for two in SAME]
     times = statistics.medians(chosen(runs, lr=0.01, outcome="converged"), ["way"]).set_index("way")["median"]
     dead = chosen(one, way="shuffled")
@@ -50,6 +49,7 @@ def answer(studies: Studies) -> Answer:
         "shuffled_dead": share(int((dead["units_dead"] == 3).sum()), len(dead)),
         "shuffled_descending": share(int((dead["outcome"] == "descending").sum()), len(dead)),
         "shuffled": f"{shuffled['p_holm'].min():.2g}",
+        "tests": str(len(families[0])),
         "alike": ", ".join(
             f"{share(*counts)} at lr {a:g} and {b:g}" for (a, b), counts in zip(SAME, alike, strict=True)
         ),
@@ -60,9 +60,7 @@ def answer(studies: Studies) -> Answer:
     }
     claims = {
         "at lr 1 one by one converges less often": differs(row(pairs, **fast)) and row(pairs, **fast)["difference"] < 0,
-        "at lr 0.1 fewer end at ln 2 one by one, and fewer converge": differs(row(stuck, **middle))
-        and differs(row(pairs, **middle))
-        and max(row(found, **middle)["difference"] for found in (stuck, pairs)) < 0,
+        "at lr 0.1 no difference is sure": not differs(row(stuck, **middle)) and not differs(row(pairs, **middle)),
         "shuffling makes no difference to convergence": not shuffled.apply(differs, axis=1).any(),
         "one pass is worth about four": abs(times["full"] / times["in order"] - 4.0) < 0.4,
         "shuffling a full batch changes no run's outcome": parted == 0,
