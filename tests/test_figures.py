@@ -140,15 +140,6 @@ def test_final_losses_draws_every_run_where_it_ends():
     assert "at the right edge: 3 higher, up to 9" in words(figure)
 
 
-def test_epochs_to_convergence_counts_those_that_did_not():
-    table, _ = sweep(8)
-    figure = figures.epochs_to_convergence(table, by=["lr"])
-    (ax,) = figure.axes
-    assert words(ax).count("2 of 8") == 2
-    dots = np.concatenate([np.asarray(item.get_offsets()) for item in ax.collections[:2]])
-    np.testing.assert_array_equal(sorted(dots[:, 0]), [10, 10, 14, 14])
-
-
 def test_too_many_settings_are_drawn_in_one_row():
     table, _ = sweep(2, lrs=np.geomspace(0.001, 10, 50))
     (ax,) = figures.final_losses(table, LEVELS, by=["lr"]).axes

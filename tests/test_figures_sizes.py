@@ -40,7 +40,6 @@ PICTURES = {
         width, lambda ax: figures.loss_curves(curves, table, LEVELS, ax=ax)
     ),
     "final_losses": lambda table, _, width: figures.final_losses(table, LEVELS, by=BY, width=width),
-    "epochs_to_convergence": lambda table, _, width: figures.epochs_to_convergence(table, by=BY, width=width),
     "convergence_map": lambda table, _, width: own_axes(
         width, lambda ax: figures.convergence_map(statistics.rates(table, BY), x="lr", y="arch.hidden", ax=ax)
     ),

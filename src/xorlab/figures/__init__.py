@@ -6,7 +6,7 @@ picture, as wide as they are told: a page, `PAGE`, or a column of it, `COLUMN`. 
 
 from xorlab.figures.axes import COLUMN, PAGE
 from xorlab.figures.curves import MANY, loss_curves, sweep_curves
-from xorlab.figures.ends import epochs_to_convergence, final_losses
+from xorlab.figures.ends import final_losses
 from xorlab.figures.files import pdf, png, svg
 from xorlab.figures.maps import convergence_map, convergence_maps
 from xorlab.figures.palette import OUTCOME_COLOURS, colour
@@ -25,7 +25,6 @@ __all__ = [
     "convergence_map",
     "convergence_maps",
     "decision_surface",
-    "epochs_to_convergence",
     "fates",
     "final_losses",
     "loss_curves",

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from xorlab.columns import called, settings, short
-from xorlab.figures.axes import PAGE, ceiling, log_epochs
-from xorlab.figures.lettering import headline, note, nothing, outcome_legend
+from xorlab.figures.axes import PAGE, ceiling
+from xorlab.figures.lettering import headline, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour
 from xorlab.outcomes import ordered
 
@@ -60,35 +60,6 @@ def _name_levels(ax: Axes, levels: Mapping[str, float], *, top: float, inches: f
         words = "ln 2" if name == "ln2" else name
         ax.annotate(words, xytext=(0, 12 if raised else 3), ha="center", fontsize=8, color="#444444", **place)
         before = level
-
-
-@matplotlib.rc_context(STYLE)
-def epochs_to_convergence(
-    runs: pd.DataFrame,
-    *,
-    by: Sequence[str] = (),
-    width: float = PAGE,
-    title: str = "How long does converging take?",
-) -> Figure:
-    """Draw when each run converged, a row of dots for each setting; the others are counted at the right."""
-    told = runs.dropna(subset="outcome")
-    figure, ax, groups = _rows(told, by, width=width)
-    done = [group[group["outcome"] == "converged"].dropna(subset="epochs_to_converge") for group in groups]
-    epochs = pd.concat(done)["epochs_to_converge"]
-    first, last = (float(epochs.min()), float(epochs.max())) if len(epochs) else (0.0, 1.0)
-    bins = np.expm1(np.linspace(np.log1p(first), np.log1p(last), BINS))
-    _dots(ax, [group.set_index("epochs_to_converge")["outcome"] for group in done], span=bins)
-    medians = [group["epochs_to_converge"].median() for group in done]
-    for side in (-0.42, 0.42):
-        ax.scatter(medians, np.arange(len(done)) + side, marker="|", s=40, color="black", linewidths=1.8)
-    log_epochs(ax, 1.1 * last, first=first)
-    ax.set_xlabel("epoch (log scale)")
-    _at_right(ax, [f"{len(kept):,} of {len(group):,}" for kept, group in zip(done, groups, strict=True)])
-    if epochs.empty:
-        nothing(ax, "none converged" if len(told) else "no runs")
-    note(figure, "dots: the epoch from which a loss stays low; ticks: medians; at the right: how many runs converged")
-    headline(figure, title)
-    return figure
 
 
 def _rows(runs: pd.DataFrame, by: Sequence[str], *, width: float) -> tuple[Figure, Axes, list[pd.DataFrame]]:

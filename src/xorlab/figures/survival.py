@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -99,9 +98,8 @@ def _panel(ax: Axes, group: pd.DataFrame, by: Sequence[str], looks: dict[str, tu
         return
     parts = [(looks[short(values[0]) if values else ""], own) for values, own in settings(group, by[-1:])]
     few = len(looks) <= CURVES
-    style: Any = {"linewidths": 1.8 if few else 0.8, "alpha": 1.0 if few else 0.8}
-    tones, strokes = ([look[which] for look, _ in parts] for which in (0, 1))
-    ax.add_collection(LineCollection([_steps(own) for _, own in parts], colors=tones, linestyles=strokes, **style))
+    for (tone, dashes), own in parts:
+        _steps(ax, own, color=tone, linestyle=dashes, linewidth=1.8 if few else 0.8, alpha=1.0 if few else 0.8)
     for (tone, _), own in parts if few else []:
         low, high = own["low"].fillna(0.0), own["high"].fillna(1.0)
         ax.fill_between(own["epoch"], low, high, step="post", color=tone, alpha=0.13, linewidth=0)
@@ -111,10 +109,13 @@ def _panel(ax: Axes, group: pd.DataFrame, by: Sequence[str], looks: dict[str, tu
     ax.scatter(left["epoch"], left["survival"], c=own_tones, **crosses)
 
 
-def _steps(own: pd.DataFrame) -> Any:
-    """Return the corners of a curve of steps that begins at epoch 0 with all runs, (2 K + 1, 2)."""
-    epochs, share = own["epoch"].to_numpy(dtype=float), own["survival"].to_numpy(dtype=float)
-    return np.column_stack([np.repeat(np.append(0.0, epochs), 2)[1:], np.repeat(np.append(1.0, share), 2)[:-1]])
+def _steps(ax: Axes, own: pd.DataFrame, **style: Any) -> None:
+    """Draw a curve of steps that begins at epoch 0 with all runs."""
+    import seaborn as sns
+
+    begun = pd.concat([own[:1].assign(epoch=0.0, survival=1.0), own], ignore_index=True)
+    steps: Any = {"drawstyle": "steps-post", "estimator": None, "legend": False}
+    sns.lineplot(begun, x="epoch", y="survival", ax=ax, **steps, **style)
 
 
 def _left(survival: pd.DataFrame, by: Sequence[str]) -> "pd.Series[Any]":
