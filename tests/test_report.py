@@ -9,7 +9,7 @@ import pytest
 
 from xorlab import report, statistics
 from xorlab.report import Material, answer, caveats
-from xorlab.spec import RunSpec
+from xorlab.spec import NUMERICS, RunSpec
 
 
 def table(cells, **columns):
@@ -25,7 +25,7 @@ def table(cells, **columns):
         for lr, outcomes in cells.items()
         for seed, outcome in enumerate(outcomes)
     ]
-    runs = pd.DataFrame(rows).assign(numerics="1", **columns)
+    runs = pd.DataFrame(rows).assign(numerics=str(NUMERICS), **columns)
     runs["run_id"] = [f"{number:032x}" for number in range(len(runs))]
     runs["spec"] = [f"{lr} {seed}" for lr, seed in zip(runs["lr"], runs["seed"], strict=True)]
     runs["sweep"] = "5" * 32

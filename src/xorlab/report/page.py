@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jinja2
@@ -77,8 +77,8 @@ class Report:
 
 def shown(table: Table) -> Shown:
     """Make a table ready for the page."""
-    frame = table.frame.head(ROWS)
-    written = Table(table.name, table.title, frame, formats=table.formats).written()
+    frame = table.shown.head(ROWS)
+    written = replace(table, frame=frame).written()
     rows = [
         [_cell(text, value) for text, value in zip(texts, values, strict=True)]
         for texts, values in zip(
@@ -86,7 +86,7 @@ def shown(table: Table) -> Shown:
         )
     ]
     numbers = [kind.kind in "iuf" for kind in frame.dtypes]
-    return Shown(table.name, table.title, table.note, table.frame, numbers, rows, len(table.frame) - len(frame))
+    return Shown(table.name, table.title, table.note, frame, numbers, rows, len(table.frame) - len(frame))
 
 
 def _cell(text: str, value: Any) -> Cell:

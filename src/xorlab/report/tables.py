@@ -1,6 +1,6 @@
 """A report's tables: frames of what statistics say, and how their cells are written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ LINES = 40
 
 
 def _percent(value: float) -> str:
-    return f"{percent(value)} %"
+    return f"{percent(value)}\N{NO-BREAK SPACE}%"
 
 
 def _points(value: float) -> str:
@@ -46,19 +46,28 @@ PAIRS: Mapping[str, Format] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A frame with a name, a title and a note, and how its columns are written; all else is written by its type."""
+    """A frame with a name, a title and a note, and how its columns are written; all else is written by its type.
+
+    What is hidden are columns that are only in the .csv file.
+    """
 
     name: str
     title: str
     frame: pd.DataFrame
     note: str = ""
     formats: Mapping[str, Format] = field(default_factory=dict)
+    hidden: Sequence[str] = ()
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The columns that a reader sees."""
+        return self.frame[[name for name in self.frame if name not in self.hidden]]
 
     def written(self) -> pd.DataFrame:
         """Return the frame as text."""
         return pd.DataFrame(
-            {name: [self._write(str(name), value) for value in column] for name, column in self.frame.items()},
-            columns=self.frame.columns,
+            {name: [self._write(str(name), value) for value in column] for name, column in self.shown.items()},
+            columns=self.shown.columns,
         )
 
     def text(self) -> str:
@@ -153,7 +162,8 @@ def comparisons(material: Material) -> Table:
         "Does b converge more often than a? Paired where both have the same seeds: McNemar's exact test, else "
         "Fisher's; p (Holm) is corrected over the pairs of a factor. The difference b - a is in percentage points."
     )
-    return Table("comparisons", "Pairs of settings compared", material.comparisons, note, PAIRS)
+    frame = material.comparisons
+    return Table("comparisons", "Pairs of settings compared", frame, note, PAIRS, _details(frame))
 
 
 def against(material: Material) -> Table | None:
@@ -165,7 +175,13 @@ def against(material: Material) -> Table | None:
         "McNemar's exact test, else Fisher's; p (Holm) is corrected over the settings. The difference b - a is in "
         "percentage points."
     )
-    return Table("against", "Against the other sweep", material.rivals, note, PAIRS)
+    return Table("against", "Against the other sweep", material.rivals, note, PAIRS, _details(material.rivals))
+
+
+def _details(pairs: pd.DataFrame) -> list[str]:
+    """Return the columns of compared pairs that follow from the others."""
+    paired = "method" in pairs and bool((pairs["method"] == "paired").all())
+    return ["both", "neither", "p", *(["n_a", "n_b", "method"] if paired else [])]
 
 
 def times(material: Material) -> Table:
