@@ -75,7 +75,7 @@ def test_the_latest_sweep_is_analysed_by_default_and_its_run_carries_the_report(
     (logged,) = (folder / "mlruns").rglob("report.html")
     assert logged.read_bytes() == (out / "report.html").read_bytes()
     page = logged.read_text()
-    assert "python train.py -m lr=0.1,1 seed=0..4 epochs=500" in page
+    assert "train.py -m lr=0.1,1 seed=0..4 epochs=500" in page
     assert f"python scripts/analyze.py --sweep {logged.parts[-3][:8]} --only rates" in page
     assert runs.load(f"sqlite:///{folder}/mlflow.db")["commit"].dropna()[0] in page
 
