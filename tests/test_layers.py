@@ -116,3 +116,9 @@ def test_what_is_heavy_waits_until_it_is_used():
     code = f"import sys, {', '.join(START)}; print(*sorted(set(sys.modules) & set({HEAVY})))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], "")
+
+
+def test_a_sweep_does_without_what_only_the_analysis_needs():
+    code = "import sys, xorlab.sweep; print(*sorted(set(sys.modules) & {'scipy', 'seaborn', 'statsmodels'}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, [])

@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from xorlab import statistics
 from xorlab.columns import called, settings, short
 from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import NARROW, breadth, headline, legend, nothing
@@ -197,6 +196,8 @@ def fates(runs: pd.DataFrame, *, width: float = PAGE, title: str = "Do the first
     title
         The question that the picture answers.
     """
+    from xorlab import statistics  # its SciPy takes a second, which who draws other pictures need not wait for
+
     told = runs.dropna(subset=["outcome", "signs"])
     rates = statistics.rates(told, ["signs"])
     converged = rates[rates["outcome"] == "converged"].sort_values(
