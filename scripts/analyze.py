@@ -63,7 +63,8 @@ def _report(options: argparse.Namespace, material: "Material") -> None:
     from xorlab import report, runs
 
     sweep = _sweep(options, material.runs)
-    about = f"{len(material.runs):,} runs of experiment {options.experiment}"
+    runs_of = "run of" if len(material.runs) == 1 else "runs of"
+    about = f"{len(material.runs):,} {runs_of} experiment {options.experiment}"
     diff = runs.diff(sweep, options.uri, experiment=options.experiment) if sweep else ""
     origin = _origin(options, material.runs)
     made_by = " and ".join(origin.get("The runs were made by", [])[:2])

@@ -153,7 +153,7 @@ def test_the_tables_agree_with_each_other(folder, analyze):
 def test_runs_are_chosen_by_sweep_filter_and_time(analyze, words, count):
     status, printed, errors = analyze(*words, "--out", "chosen")
     assert (status, errors) == (0, "")
-    assert printed.startswith(f"{count} runs of experiment xorlab\n")
+    assert printed.startswith(f"{count} run")
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_caveats_tell_of_gaps_few_seeds_censoring_and_what_is_unknown():
     said = " ".join(caveats(Material(runs, curves, plan)))
     assert "Of 22 runs asked for, 1 failed" in said
     assert "Of 22 runs asked for, 2 are missing" in said
-    assert "1 is there more than once" in said
+    assert "1 is there more than once, and counts once" in said
     assert "One setting has too few seeds" in said
     assert "7 of 19 runs never converged" in said
     assert "Of 1 run the cause is not known" in said

@@ -65,8 +65,10 @@ def _sure(material: Material) -> str:
 
 
 def difference(pair: Mapping[Any, Any] | pd.Series) -> str:
-    """Say how two settings differ: ``the difference is 10 points (-12 to 32; p = 1, …)``."""
-    points, low, high = (f"{100 * pair[key]:.0f}" for key in ("difference", "low", "high"))
+    """Say by how much a setting is ahead: ``the difference is 10 points (95 % interval -12 to 32; p = 1)``."""
+    sign = 1.0 if pair["difference"] >= 0.0 else -1.0
+    low, high = sorted(sign * pair[key] for key in ("low", "high"))
+    points, low, high = (f"{100.0 * end:.0f}" for end in (sign * pair["difference"], low, high))
     return f"the difference is {points} points (95 % interval {low} to {high}; {probability(pair['p_holm'])})"
 
 
@@ -86,7 +88,7 @@ def _why(material: Material) -> str:
     rest = len(others) - int(counts[:CAUSES].sum())
     named = ", ".join([*parts, *([f"{rest:,} other"] if rest else [])])
     converged = f"; those that converged did so{_when(material)}" if len(others) < len(told) else ""
-    return f"Of the {len(others):,} runs that did not converge, the cause is: {named}{converged}."
+    return f"Of the {_runs(len(others))} that did not converge, the cause is: {named}{converged}."
 
 
 def _when(material: Material) -> str:
@@ -125,7 +127,7 @@ def _gaps(material: Material) -> Iterator[str]:
         "failed": "failed",
         "unfinished": "did not finish",
         "missing": "{is_are} missing",
-        "duplicated": "{is_are} there more than once, and counts once",
+        "duplicated": "{is_are} there more than once, and {count_counts} once",
         "foreign": f"{{was_were}} made by another version of the numerics than {NUMERICS}",
     }
     intended = int(material.coverage["intended"].sum())
@@ -133,11 +135,11 @@ def _gaps(material: Material) -> Iterator[str]:
     for column, said in words.items():
         if count := int(material.coverage[column].sum()):
             whole = False
-            verbs = ("is", "was") if count == 1 else ("are", "were")
-            what = said.format(is_are=verbs[0], was_were=verbs[1])
-            yield f"Of {intended:,} runs asked for, {count:,} {what} (table Coverage)."
+            verbs = ("is", "was", "counts") if count == 1 else ("are", "were", "count")
+            what = said.format(**dict(zip(("is_are", "was_were", "count_counts"), verbs, strict=True)))
+            yield f"Of {_runs(intended)} asked for, {count:,} {what} (table Coverage)."
     if whole:
-        yield f"The sweep is complete: each of {intended:,} runs asked for is there, once."
+        yield f"The sweep is complete: each of {_runs(intended)} asked for is there, once."
 
 
 def _seeds(material: Material) -> Iterator[str]:
@@ -157,7 +159,7 @@ def _censored(material: Material) -> Iterator[str]:
     told = material.told
     never, moving = int((told["outcome"] != "converged").sum()), int((told["outcome"] == "descending").sum())
     if never:
-        of = f"{never:,} of {len(told):,} runs"
+        of = f"{never:,} of {_runs(len(told))}"
         yield f"{of} never converged: their times are censored at the epochs they were given."
     if moving:
         yield f"{moving:,} of them still descended: with more epochs some may converge."
@@ -165,7 +167,7 @@ def _censored(material: Material) -> Iterator[str]:
 
 def _unexplained(material: Material) -> Iterator[str]:
     if "cause" in material.told and (unknown := int((material.told["cause"] == "unknown").sum())):
-        yield f"Of {unknown:,} {'run' if unknown == 1 else 'runs'} the cause is not known."
+        yield f"Of {_runs(unknown)} the cause is not known."
     if len(material.by) and material.model.separated:
         yield "In some settings all runs converge, or none: the model's coefficients for them are not finite."
 
@@ -194,7 +196,11 @@ def _rate(row: pd.Series, outcome: str) -> str:
     """``14 of 30 runs converged, 47 % (95 % interval 30 to 64 %)``."""
     rate, low, high = (percent(row[name]) for name in ("rate", "low", "high"))
     verb = phrase(outcome) if outcome == "converged" else f"{'is' if row['count'] == 1 else 'are'} {phrase(outcome)}"
-    return f"{row['count']:,} of {row['n']:,} runs {verb}, {rate} % (95 % interval {low} to {high} %)"
+    return f"{row['count']:,} of {_runs(row['n'])} {verb}, {rate} % (95 % interval {low} to {high} %)"
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} {'run' if count == 1 else 'runs'}"
 
 
 def _short(row: pd.Series) -> str:
