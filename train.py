@@ -10,10 +10,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from xorlab.jobs import Job, JobResult
-from xorlab.options import Options, split
-from xorlab.overrides import refuse_ranges, refuse_repeats
-from xorlab.refusals import answer, refusals
+from xorlab.cli.overrides import refuse_ranges, refuse_repeats
+from xorlab.cli.refusals import answer, refusals
+from xorlab.spec.options import Options, split
+from xorlab.sweep.jobs import Job, JobResult
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -27,14 +27,14 @@ def train(config: DictConfig) -> float | None:
         plain: Any = OmegaConf.to_container(config, resolve=True)
         spec, options = split(plain)
 
-        from xorlab.sweep import run_one
+        from xorlab.sweep.runner import run_one
 
         return run_one(Job(overrides=tuple(overrides), config=plain, spec=spec), options, folder=FOLDER).final_loss
 
 
 def train_many(jobs: Sequence[Job], options: Options, *, swept: Sequence[str]) -> list[JobResult]:
     """Train the runs of a sweep together."""
-    from xorlab.sweep import run_many
+    from xorlab.sweep.runner import run_many
 
     command = shlex.join(["python", *sys.argv])
     return run_many(jobs, options, swept=swept, command=command, folder=FOLDER)

@@ -139,7 +139,8 @@ def _command(options: argparse.Namespace, sweep: str | None) -> str:
 
 def _origin(options: argparse.Namespace, chosen: "pd.DataFrame") -> dict[str, list[str]]:
     """Say where the numbers come from: commands, commits, machines, the store."""
-    from xorlab import runs, store
+    from xorlab import runs
+    from xorlab.tracking import store
 
     sweeps = runs.sweeps(options.uri, experiment=options.experiment)
     sweeps = sweeps[sweeps["run_id"].isin(chosen["sweep"])]
@@ -159,8 +160,8 @@ def _origin(options: argparse.Namespace, chosen: "pd.DataFrame") -> dict[str, li
 
 def _log(options: argparse.Namespace, sweep: str, page: Path) -> None:
     """Add the page to the sweep's artifacts, where MLflow's UI shows it."""
-    from xorlab import store
-    from xorlab.tracking import Tracker
+    from xorlab.tracking import store
+    from xorlab.tracking.tracker import Tracker
 
     uri = store.uri(options.uri)
     tracker = Tracker(uri, options.experiment, folder=store.CHECKOUT)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from xorlab.figures.movie import Reel
-    from xorlab.recall import Recalled
+    from xorlab.runs.recorded import Recalled
 
 FRAMES = 48
 """Epochs of a film, spread evenly over the logarithm, fewer where they are not whole."""
@@ -46,16 +46,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _draw(options: argparse.Namespace) -> None:
-    from xorlab import figures, recall
+    from xorlab import figures
+    from xorlab.diagnosis.levels import spectrum
     from xorlab.figures.movie import film
-    from xorlab.levels import spectrum
+    from xorlab.runs import recorded
 
     epochs = _epochs(options.epochs)
     if len(options.runs) > PANELS:
         raise XorlabError(f"a page has room for {PANELS} runs; got {len(options.runs)}")
     where = {"uri": options.uri, "experiment": options.experiment}
-    runs = [recall.recall(name, **where) for name in options.runs]
-    other = [recall.recall(name, **where) for name in [options.gif] if name]
+    runs = [recorded.recall(name, **where) for name in options.runs]
+    other = [recorded.recall(name, **where) for name in [options.gif] if name]
     for run in [*runs, *other]:
         if "outcome" not in run.tags:
             raise XorlabError(f"RUN must have ended with an outcome; got {run.run_id}, which has none")
@@ -88,12 +89,13 @@ def _numbers(epochs: dict[str, int | None], runs: "Sequence[Recalled]") -> list[
 
 def _one(run: "Recalled", epochs: dict[str, int | None]) -> "dict[str, Figure]":
     """Draw one run: the plane at each epoch, and where it can be computed the loss around the end."""
-    from xorlab import landscape
+    from xorlab.diagnosis import landscape
+    from xorlab.diagnosis.levels import spectrum
+    from xorlab.diagnosis.planes import planes
+    from xorlab.diagnosis.wording import title
     from xorlab.figures.landscape import loss_slice
     from xorlab.figures.mechanism import run_planes
-    from xorlab.levels import spectrum
-    from xorlab.mechanism import histories, planes
-    from xorlab.prose import title
+    from xorlab.numerics.snapshots import histories
 
     (history,) = histories([run.spec], _numbers(epochs, [run]))
     style = {"levels": spectrum(run.spec), "title": f"{title(run.spec)}: {_ending(run)}"}
@@ -108,8 +110,9 @@ def _one(run: "Recalled", epochs: dict[str, int | None]) -> "dict[str, Figure]":
 
 def _several(runs: "Sequence[Recalled]", epochs: dict[str, int | None]) -> "dict[str, Figure]":
     """Draw a page of runs for each epoch; a run that is over is drawn as it ended."""
+    from xorlab.diagnosis.planes import planes
     from xorlab.figures.mechanism import grid_planes
-    from xorlab.mechanism import histories, planes
+    from xorlab.numerics.snapshots import histories
 
     seen = [planes(history) for history in histories([run.spec for run in runs], _numbers(epochs, runs))]
     outcomes = [run.tags["outcome"] for run in runs]
@@ -129,8 +132,9 @@ def _reels(runs: "Sequence[Recalled]") -> "list[Reel]":
     """Take what a film shows of runs side by side."""
     import numpy as np
 
+    from xorlab.diagnosis.planes import planes
     from xorlab.figures.movie import Reel
-    from xorlab.mechanism import histories, planes
+    from xorlab.numerics.snapshots import histories
 
     last = max(run.spec.epochs for run in runs)
     epochs = [0, *np.unique(np.geomspace(1, last, FRAMES).round().astype(int)).tolist()]
@@ -142,7 +146,7 @@ def _reels(runs: "Sequence[Recalled]") -> "list[Reel]":
 
 def _ending(run: "Recalled") -> str:
     """Say how a run ended, and why where the record has a cause."""
-    from xorlab.outcomes import phrase
+    from xorlab.diagnosis.outcomes import phrase
 
     cause = run.tags.get("cause")
     return phrase(run.tags["outcome"]) + (f", {cause.replace('_', ' ')}" if cause else "")
@@ -150,7 +154,7 @@ def _ending(run: "Recalled") -> str:
 
 def _setting(run: "Recalled", runs: "Sequence[Recalled]") -> str:
     """Name what tells a run from the others; its id where nothing does."""
-    from xorlab.columns import label
+    from xorlab.statistics.settings import label
 
     own = [other.spec.parameters() for other in runs]
     mine = run.spec.parameters()

@@ -47,7 +47,7 @@ def port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from xorlab import store
+    from xorlab.tracking import store
 
     uri = store.uri(options.uri)
     if not uri.startswith("http"):

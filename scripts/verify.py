@@ -29,27 +29,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _verify(options: argparse.Namespace) -> bool:
-    from xorlab import prose, recall, training, verification
+    from xorlab.diagnosis import wording
+    from xorlab.numerics import training
+    from xorlab.remedies import verification
+    from xorlab.runs import recorded
 
-    recalled = recall.recall(options.run, options.uri, experiment=options.experiment)
-    epochs, losses = recall.curve(recalled, options.uri)
+    recalled = recorded.recall(options.run, options.uri, experiment=options.experiment)
+    epochs, losses = recorded.curve(recalled, options.uri)
     if not len(epochs):
         raise XorlabError(f"RUN must have losses on record; got {recalled.run_id}, which has none")
-    initial = recall.weights(recalled, options.uri) if recalled.spec.init.name == "file" else None
+    initial = recorded.weights(recalled, options.uri) if recalled.spec.init.name == "file" else None
     trained = training.train([recalled.spec], initial=initial)
     final = recalled.metrics.get("final_loss", float("nan"))
     comparison = verification.compare(epochs, losses, final, trained)
-    print(f"{prose.title(recalled.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
+    print(f"{wording.title(recalled.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
     print(*(f"{line}." for line in verification.told(comparison)), sep="\n")
     _show_environment(recalled.tags, same=comparison.identical)
     return comparison.identical
 
 
 def _show_environment(tags: Mapping[str, str], *, same: bool) -> None:
-    from xorlab import environment, terminal, tracking, verification
-    from xorlab.table import Table
+    from xorlab.remedies import verification
+    from xorlab.sweep import terminal
+    from xorlab.sweep.tables import Table
+    from xorlab.tracking import environment, tracker
 
-    today = {**environment.today(), **tracking.git(ROOT)}
+    today = {**environment.today(), **tracker.git(ROOT)}
     rows = [(_called(key), *rest) for key, *rest in verification.environments(tags, today)]
     print()
     terminal.show(Table(("", "recorded", "today", ""), tuple(rows)))

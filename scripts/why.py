@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from xorlab.errors import XorlabError
 
 if TYPE_CHECKING:
-    from xorlab.advice import Section
-    from xorlab.recall import Recalled
-    from xorlab.trials import Answer
+    from xorlab.remedies.summary import Section
+    from xorlab.remedies.trials import Answer
+    from xorlab.runs.recorded import Recalled
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,13 +41,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _why(options: argparse.Namespace) -> None:
-    from xorlab import recall, trials
+    from xorlab.remedies import trials
+    from xorlab.runs import recorded
 
     where = {"uri": options.uri, "experiment": options.experiment}
     if options.sweep is None:
-        recalled, count = [recall.recall(options.run, **where)], None
+        recalled, count = [recorded.recall(options.run, **where)], None
     else:
-        recalled, count = recall.unconverged(options.sweep, **where)
+        recalled, count = recorded.unconverged(options.sweep, **where)
         print(f"{len(recalled):,} of {count:,} runs of the sweep did not converge.\n")
     if not recalled:
         return
@@ -64,33 +65,35 @@ def _why(options: argparse.Namespace) -> None:
 
 
 def _log(recalled: "Sequence[Recalled]", answers: "Sequence[Answer]", options: argparse.Namespace) -> None:
-    from xorlab import advice, store
-    from xorlab.tracking import Tracker
+    from xorlab.remedies import summary
+    from xorlab.tracking import store
+    from xorlab.tracking.tracker import Tracker
 
     tracker = Tracker(store.uri(options.uri), options.experiment, folder=ROOT)
     for run, answer in zip(recalled, answers, strict=True):
-        files = {"why.md": advice.markdown(answer).encode(), "why.csv": advice.table_csv(answer).encode()}
+        files = {"why.md": summary.markdown(answer).encode(), "why.csv": summary.table_csv(answer).encode()}
         tracker.add_artifacts(run.run_id, files)
 
 
 def _show_run(recalled: "Recalled", answer: "Answer") -> None:
-    from xorlab import advice, prose
+    from xorlab.diagnosis import wording
+    from xorlab.remedies import summary
 
-    print(f"{prose.title(answer.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
-    print(f"Outcome: {prose.verdict(answer.spec, answer.verdict, epochs=answer.epochs)}\n")
-    for section in advice.sections(answer):
+    print(f"{wording.title(answer.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
+    print(f"Outcome: {wording.verdict(answer.spec, answer.verdict, epochs=answer.epochs)}\n")
+    for section in summary.sections(answer):
         _show(section)
 
 
 def _show_sweep(answers: "Sequence[Answer]") -> None:
-    from xorlab import advice
+    from xorlab.remedies import summary
 
-    for section in [advice.tally(answers), *advice.settings(answers)]:
+    for section in [summary.tally(answers), *summary.settings(answers)]:
         _show(section)
 
 
 def _show(section: "Section") -> None:
-    from xorlab import terminal
+    from xorlab.sweep import terminal
 
     print(f"{section.question}\n{section.said}\n")
     if section.table is not None:

@@ -19,7 +19,7 @@ def _own_store(monkeypatch):
 @pytest.fixture(scope="session")
 def ready_store(tmp_path_factory) -> Path:
     """A store made once, for others to copy: making one takes seconds."""
-    from xorlab import store
+    from xorlab.tracking import store
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     store.ready(f"sqlite:///{path}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xorlab.tracking import Data, Record, Tracker
+from xorlab.tracking.tracker import Data, Record, Tracker
 
 XOR = Data(name="xor", X=np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]), y=np.array([0, 1, 1, 0.0]))
 AND = Data(name="and", X=XOR.X, y=np.array([0, 0, 0, 1.0]))

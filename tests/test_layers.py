@@ -1,4 +1,4 @@
-"""Imports point down only, and what is slow to import is imported where it is used."""
+"""Imports between packages point down only, and what is slow to import is imported where it is used."""
 
 import ast
 import subprocess
@@ -10,62 +10,45 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "xorlab"
 
-ROOMS = {
-    "numerics": "errors rules spec environment datasets initializers functions contractions network optimizers ensemble"
-    " training signs levels curvature evidence causes diagnosis theory mechanism landscape",
-    "tracking": "interrupts records views store bulk tracking",
-    "analysis": "outcomes columns reading runs recall statistics figures report",
-    "joins": "options jobs table terminal prose pool logbook harvest sweep verification remedies trials advice",
-    "entry": "overrides refusals composition multirun",
-}
-"""Every module's room; a module may import those that stand before it in its room, and what `REACH` says."""
+PACKAGES = (
+    *("errors", "rules", "components", "spec", "numerics", "diagnosis", "tracking", "runs"),
+    *("statistics", "figures", "report", "sweep", "remedies", "cli"),
+)
+"""From the ground up: each may import the ones before it."""
 
-REACH = {
-    "numerics": "",
-    "tracking": "errors environment",
-    "analysis": "errors spec signs levels theory diagnosis mechanism landscape store records",
-    "joins": " ".join(ROOMS[room] for room in ("numerics", "tracking", "analysis")),
-    "entry": "errors spec options jobs sweep",
+BARRED = {
+    "tracking": {"numerics", "diagnosis"},
+    "statistics": {"tracking", "runs"},
+    "figures": {"tracking", "runs"},
+    "sweep": {"runs", "report"},
 }
-"""What each room may import of the others."""
-
-BARRED = {"figures": {"reading", "runs", "store"}, "statistics": {"reading", "runs", "store"}}
-"""Frames in, pictures and numbers out: these two know nothing of where runs are kept."""
+"""What would point down and yet is not to be: writing knows no network, statistics and figures know no store."""
 
 FOREIGN = {
-    "numerics": {"numpy", "scipy"},
-    "tracking": {"filelock", "mlflow", "numpy", "sqlalchemy"},
-    "analysis": {"jinja2", "matplotlib", "mlflow", "numpy", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels"},
-    "joins": {"numpy", "pandas", "rich", "yaml"},
-    "entry": {"hydra", "omegaconf"},
+    "numpy": {"components", "spec", "numerics", "diagnosis", "tracking", "runs", "statistics", "figures", "report"}
+    | {"sweep", "remedies"},
+    "scipy": {"components", "statistics", "figures"},
+    "mlflow": {"tracking", "runs"},
+    "sqlalchemy": {"tracking", "runs"},
+    "filelock": {"tracking"},
+    "pandas": {"runs", "statistics", "figures", "report", "sweep"},
+    "matplotlib": {"figures", "report"},
+    "seaborn": {"figures"},
+    "statsmodels": {"statistics"},
+    "jinja2": {"report"},
+    "rich": {"sweep"},
+    "yaml": {"sweep"},
+    "hydra": {"cli"},
+    "omegaconf": {"cli"},
 }
-"""The packages that each room knows: Hydra stops at the door, and the numerics know neither MLflow nor pandas."""
+"""The packages that may import each library."""
 
 HEAVY = ("matplotlib", "mlflow", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels")
-START = (
-    "train",
-    "hydra_plugins.xorlab_launcher.launcher",
-    "hydra_plugins.xorlab_launcher.sweeper",
-    *(f"xorlab.{name}" for name in (ROOMS["numerics"] + " " + ROOMS["entry"] + " options terminal").split()),
-)
-"""What is imported before it is known that the command line is good."""
 
 
-def room_of(module):
-    return next((room for room, names in ROOMS.items() if module in names.split()), None)
-
-
-def modules():
-    return sorted(
-        {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")} - {"__init__"}
-    )
-
-
-def files(module):
-    """The files of a module of the package, which may be a folder."""
-    return (
-        [PACKAGE / f"{module}.py"] if (PACKAGE / f"{module}.py").exists() else sorted((PACKAGE / module).rglob("*.py"))
-    )
+def files(package):
+    path = PACKAGE / f"{package}.py"
+    return [path] if path.exists() else sorted((PACKAGE / package).rglob("*.py"))
 
 
 def imports(path):
@@ -78,47 +61,85 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def ours(module):
-    """The package's other modules that a module imports."""
-    found = {name.split(".")[1] for path in files(module) for name in imports(path) if name.startswith("xorlab.")}
-    return found - {module}
+def test_every_package_has_its_place_and_says_what_belongs_there():
+    found = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found - {"__init__", "__pycache__", "py.typed"} == set(PACKAGES)
+    for package in PACKAGES:
+        docstring = ast.get_docstring(ast.parse(files(package)[0].read_text()))
+        assert docstring, package
+        if (PACKAGE / package).is_dir():
+            assert "Not here:" in docstring, package
 
 
-def allowed(module):
-    room = room_of(module)
-    before = ROOMS[room].split()
-    return (set(before[: before.index(module)]) | set(REACH[room].split())) - BARRED.get(module, set())
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_down(package):
+    below = set(PACKAGES[: PACKAGES.index(package) + 1]) - BARRED.get(package, set())
+    for path in files(package):
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("xorlab.")}
+        assert ours <= below, path
 
 
-def test_every_module_has_its_room():
-    assert sorted(" ".join(ROOMS.values()).split()) == modules()
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_package_knows_its_libraries_only(package):
+    found = {name.split(".")[0] for path in files(package) for name in imports(path)}
+    for library in found - set(sys.stdlib_module_names) - {"xorlab"}:
+        assert package in FOREIGN[library], library
 
 
-@pytest.mark.parametrize("module", modules())
-def test_imports_point_down(module):
-    assert ours(module) <= allowed(module)
+def test_modules_of_a_package_do_not_import_each_other_in_a_circle():
+    graph = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = "xorlab." + ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        graph[name.removesuffix(".__init__")] = set(imports(path))
+    edges = {
+        name: {other for other in graph for found in names if found == other or found.startswith(other + ".")} - {name}
+        for name, names in graph.items()
+    }
+    faces = {name for name in graph if (PACKAGE.parent / name.replace(".", "/")).is_dir()}
+    done, path = set(faces), []
 
+    def visit(name):
+        assert name not in path, " -> ".join([*path, name])
+        if name not in done:
+            path.append(name)
+            for other in sorted(edges[name]):
+                visit(other)
+            done.add(path.pop())
 
-@pytest.mark.parametrize("module", modules())
-def test_each_room_knows_its_packages_only(module):
-    found = {name.split(".")[0] for path in files(module) for name in imports(path)}
-    assert found - set(sys.stdlib_module_names) - {"xorlab"} <= FOREIGN[room_of(module)]
+    for name in sorted(graph):
+        visit(name)
 
 
 def test_only_gelu_needs_scipy_in_the_numerics():
     users = [
-        name for name in ROOMS["numerics"].split() if any("scipy" in found for found in imports(PACKAGE / f"{name}.py"))
+        path.stem
+        for package in PACKAGES[: PACKAGES.index("diagnosis")]
+        for path in files(package)
+        if any("scipy" in found for found in imports(path))
     ]
-    assert users == ["functions"]
+    assert users == ["activations"]
 
 
-def test_what_is_heavy_waits_until_it_is_used():
-    code = f"import sys, {', '.join(START)}; print(*sorted(set(sys.modules) & set({HEAVY})))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.split(), done.stderr) == (0, [], "")
+def loaded(code):
+    """What of `HEAVY` a piece of code imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sorted(set(sys.modules) & set({HEAVY})))"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_what_is_heavy_waits_until_it_is_known_that_the_command_line_is_good():
+    start = (
+        "train, hydra_plugins.xorlab_launcher.launcher, hydra_plugins.xorlab_launcher.sweeper, "
+        "xorlab.cli.multirun, xorlab.cli.overrides, xorlab.numerics.training, xorlab.diagnosis.verdict"
+    )
+    assert loaded(f"import {start}") == []
 
 
 def test_a_sweep_does_without_what_only_the_analysis_needs():
-    code = "import sys, xorlab.sweep; print(*sorted(set(sys.modules) & {'scipy.stats', 'seaborn', 'statsmodels'}))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.split()) == (0, [])
+    assert not {"seaborn", "statsmodels"} & set(loaded("import xorlab.sweep.runner"))

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from xorlab import datasets, runs, training
+from xorlab import runs
+from xorlab.components import datasets
+from xorlab.numerics import training
 from xorlab.spec import ArchSpec, RunSpec
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -53,3 +53,15 @@ def choice(name: str, value: Any, choices: Collection[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise SpecError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     return value
+
+
+def text(name: str, value: Any) -> str:
+    """`value`, if it is a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise SpecError(f"{name} must be a name; got {value!r}")
+    return value
+
+
+def seed(name: str, value: Any) -> int:
+    """`value` as an int that NumPy's `RandomState` takes."""
+    return integer(name, value, least=0, most=2**32 - 1)

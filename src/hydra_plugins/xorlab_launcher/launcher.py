@@ -31,7 +31,7 @@ class XorlabLauncher(BasicLauncher):
         """Run a batch of jobs and return one `JobReturn` for each, in order."""
         if self.many is None:
             return super().launch(job_overrides, initial_job_idx)
-        from xorlab.multirun import launch
+        from xorlab.cli.multirun import launch
 
         assert self.hydra_context is not None
         assert self.config is not None

@@ -38,14 +38,14 @@ class XorlabSweeper(BasicSweeper):
     @staticmethod
     def split_arguments(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
         """Return every combination of values, in batches."""
-        from xorlab.overrides import combinations
+        from xorlab.cli.overrides import combinations
 
         jobs = [list(job) for job in combinations(overrides)]
         return list(BasicSweeper.split_overrides_to_chunks(jobs, max_batch_size))
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run every job; for a task function that takes many at once all are checked before anything is written."""
-        from xorlab.overrides import refuse_repeats
+        from xorlab.cli.overrides import refuse_repeats
 
         refuse_repeats(arguments)
         if getattr(self.launcher, "many", None) is None:

@@ -1,7 +1,8 @@
 """Frames and arrays into pictures: one language of colours, levels, counts and log epochs.
 
 Functions that take axes draw one frame on them and return them; functions that return a Figure lay out a whole
-picture, as wide as they are told: a page, `PAGE`, or a column of it, `COLUMN`. Nothing here touches pyplot's state.
+picture, as wide as they are told: a page, `PAGE`, or a column of it, `COLUMN`. Not here: computing what is drawn
+(`statistics`, `diagnosis`). Nothing touches pyplot's state.
 """
 
 from xorlab.figures.axes import COLUMN, PAGE

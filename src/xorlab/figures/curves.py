@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from xorlab.columns import label, settings
+from xorlab.diagnosis.outcomes import ordered
 from xorlab.figures.axes import PAGE, ceiling, heading_size, log_epochs, loss_axes, name_levels, outer, page
 from xorlab.figures.lettering import folded, headline, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour, stroke
-from xorlab.outcomes import ordered
+from xorlab.statistics.settings import label, settings
 
 if TYPE_CHECKING:
     import pandas as pd

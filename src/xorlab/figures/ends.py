@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from xorlab.columns import called, settings, short
+from xorlab.diagnosis.outcomes import ordered
 from xorlab.figures.axes import PAGE, ceiling
 from xorlab.figures.lettering import headline, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour
-from xorlab.outcomes import ordered
+from xorlab.statistics.settings import called, settings, short
 
 ROWS = 40
 """Settings that still get a row of their own in one picture."""

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from xorlab.diagnosis.landscape import FLAT, Slice
 from xorlab.figures.axes import COLUMN, name_levels
 from xorlab.figures.palette import STYLE
-from xorlab.landscape import FLAT, Slice
 
 Array = NDArray[np.float64]
 

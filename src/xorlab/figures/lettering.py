@@ -10,8 +10,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextToPath
 
+from xorlab.diagnosis.outcomes import ordered, phrase
 from xorlab.figures.palette import colour, marker, stroke
-from xorlab.outcomes import ordered, phrase
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,12 +12,12 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from xorlab.columns import label, settings
+from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import NARROW, counted, folded, headline, note, nothing
 from xorlab.figures.palette import STYLE, colour, ink
 from xorlab.figures.scales import Scale, across, down, scale
-from xorlab.outcomes import percent, phrase
+from xorlab.statistics.settings import label, settings
 
 ROOMY, LEGIBLE = (0.5, 0.36), (0.27, 0.25)
 """Inches across and down from which on a cell tells rate, interval and n; rate and n. A smaller one tells nothing."""

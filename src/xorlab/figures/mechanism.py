@@ -14,10 +14,10 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from xorlab.diagnosis.planes import Plane, segment
 from xorlab.figures.axes import loss_axes, name_levels
 from xorlab.figures.palette import STYLE, colour
 from xorlab.figures.run import boundary, mark
-from xorlab.mechanism import Plane, segment
 
 Array = NDArray[np.float64]
 

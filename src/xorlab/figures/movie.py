@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from xorlab.diagnosis.planes import Plane
 from xorlab.figures.axes import ceiling, log_epochs, loss_axes, name_levels
 from xorlab.figures.mechanism import legend, plane, scale
 from xorlab.figures.palette import STYLE, colour, stroke
-from xorlab.mechanism import Plane
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 
-from xorlab.outcomes import level
+from xorlab.diagnosis.outcomes import level
 
 OUTCOME_COLOURS: dict[str, str] = {
     "converged": "#08386f",

@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from xorlab.columns import called, label, natural, short
+from xorlab.diagnosis.outcomes import ordered, phrase
 from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import counted, headline, legend, nothing
 from xorlab.figures.palette import SETTING_MARKERS, STYLE, colour, marker, sequence
 from xorlab.figures.scales import CROWD, Scale, across, down, fits, scale
-from xorlab.outcomes import ordered, phrase
+from xorlab.statistics.settings import called, label, natural, short
 
 BOUND = "theory's upper bound"
 """The legend's name of what the rate of converging cannot exceed."""

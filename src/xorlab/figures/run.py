@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from xorlab.diagnosis import UNDECIDED
+from xorlab.diagnosis.verdict import UNDECIDED
 from xorlab.figures.axes import PAGE, loss_axes, name_levels
 from xorlab.figures.palette import STYLE
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from xorlab.columns import called, natural, short
 from xorlab.figures.lettering import breadth
+from xorlab.statistics.settings import called, natural, short
 
 Array = NDArray[np.float64]
 

@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from xorlab.columns import called, settings, short
+from xorlab.diagnosis.outcomes import ordered, phrase
+from xorlab.diagnosis.signs import CERTAIN
 from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import NARROW, breadth, headline, legend, nothing
 from xorlab.figures.palette import STYLE, colour, ink, shade
-from xorlab.outcomes import ordered, phrase
-from xorlab.signs import CERTAIN
+from xorlab.statistics.settings import called, settings, short
 
 ROWS = 40
 """Settings that still get a row of their own in one picture."""
@@ -184,13 +184,13 @@ def fates(runs: pd.DataFrame, *, width: float = PAGE, title: str = "Do the first
     """Draw how runs of 2-2-1 networks end, by the sign pattern of their initial weights.
 
     A row is a pattern, those that converge most on top, its bar cut by outcome; the interval lies around the end of
-    what converged. Where the signs alone decide the outcome (`xorlab.signs.CERTAIN`), and all runs agree, the row
-    says ``always``.
+    what converged. Where the signs alone decide the outcome (`xorlab.diagnosis.signs.CERTAIN`), and all runs agree,
+    the row says ``always``.
 
     Parameters
     ----------
     runs
-        One row a run: outcome, and signs as `xorlab.signs.pattern` gives them.
+        One row a run: outcome, and signs as `xorlab.diagnosis.signs.pattern` gives them.
     width
         Of the picture, in inches.
     title

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from xorlab.columns import called, label, natural, settings, short
 from xorlab.figures.axes import PAGE, heading_size, log_epochs, outer, page
 from xorlab.figures.lettering import counted, folded, headline, legend, note, nothing
 from xorlab.figures.palette import SETTING_STROKES, STYLE, sequence
+from xorlab.statistics.settings import called, label, natural, settings, short
 
 CURVES = 10
 """Curves in a panel up to which each has its band, its stroke and its name."""

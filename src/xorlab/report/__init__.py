@@ -1,4 +1,8 @@
-"""One HTML file that tells what came of a sweep: answer, caveats, pictures, tables, and where they come from."""
+"""A sweep as one HTML file: what it shows in sentences, tables and pictures.
+
+Here: what a report says and how its page is laid out. Not here: the statistics (`statistics`) and pictures (`figures`) it is
+made of.
+"""
 
 from xorlab.report.answer import answer, caveats, summary
 from xorlab.report.material import Material

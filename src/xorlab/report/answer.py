@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from xorlab import statistics
-from xorlab.columns import called, label
-from xorlab.outcomes import percent, phrase
+from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.report.material import Material
 from xorlab.spec import NUMERICS
+from xorlab.statistics.settings import called, label
 
 WIDE = 0.3
 """The width of an interval from which on a setting has too few seeds."""

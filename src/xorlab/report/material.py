@@ -6,11 +6,11 @@ from functools import cached_property
 
 import pandas as pd
 
-from xorlab import signs, statistics
-from xorlab.columns import PARAMETERS
+from xorlab import statistics
+from xorlab.diagnosis import signs
+from xorlab.diagnosis.outcomes import phrase
 from xorlab.errors import XorlabError
-from xorlab.outcomes import phrase
-from xorlab.recall import specification
+from xorlab.spec.text import PARAMETERS, specification
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from xorlab import figures, statistics
-from xorlab.columns import called
-from xorlab.outcomes import phrase
+from xorlab.diagnosis.outcomes import phrase
 from xorlab.report.material import Material
+from xorlab.statistics.settings import called
 
 PANELS = 12
 """Settings that still get a panel of curves each."""

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from xorlab import statistics
-from xorlab.columns import PARAMETERS, called, short
-from xorlab.outcomes import percent, phrase
+from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.report.material import Material
+from xorlab.spec.text import PARAMETERS
+from xorlab.statistics.settings import called, short
 
 Format = Callable[[Any], str]
 

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from xorlab.columns import label, settings
 from xorlab.statistics.design import REPLICATE, factors
 from xorlab.statistics.rates import CONFIDENCE, Z, counted
+from xorlab.statistics.settings import label, settings
 
 Counts = NDArray[np.int64]
 

@@ -6,10 +6,10 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from xorlab.columns import settings
 from xorlab.errors import XorlabError
 from xorlab.spec import NUMERICS
 from xorlab.statistics.design import REPLICATE, factors
+from xorlab.statistics.settings import settings
 
 COUNTS = ["intended", "done", "failed", "unfinished", "missing", "duplicated", "foreign"]
 

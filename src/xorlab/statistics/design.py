@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from xorlab import theory
-from xorlab.columns import PARAMETERS, settings
-from xorlab.levels import spectrum
+from xorlab.components.initializers import INITIALIZERS
+from xorlab.diagnosis import theory
+from xorlab.diagnosis.levels import spectrum
 from xorlab.spec import DataSpec, InitSpec, RunSpec
+from xorlab.spec.text import PARAMETERS
 from xorlab.statistics.rates import counted
+from xorlab.statistics.settings import settings
 
 REPLICATE = "seed"
 """The parameter that is repeated to count over, not compared."""
@@ -63,8 +65,8 @@ def _data(row: dict[Any, Any]) -> dict[str, Any]:
 def bounds(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Give theory's upper bound on the probability of convergence in each setting.
 
-    At least two live units at the start are needed to learn XOR (`xorlab.theory.start`). The bound is of random
-    seeds: the rate over some seeds may lie above it by chance.
+    At least two live units at the start are needed to learn XOR (`xorlab.diagnosis.theory.start`). The bound is of
+    random seeds: the rate over some seeds may lie above it by chance.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def _bound(row: Mapping[Any, Any]) -> float:
     if any(pd.isna(value) for value in row.values()):
         return math.nan
     hidden = json.loads(row["arch.hidden"])
-    known = row["data.name"] in ("xor", "xnor") and row["init.name"] in theory.SYMMETRIC
+    known = row["data.name"] in ("xor", "xnor") and INITIALIZERS[row["init.name"]].law is not None
     if not known or len(hidden) != 1 or row["arch.activation"] != "relu" or row["arch.relu_grad_at_zero"] != 0.0:
         return math.nan
     init = InitSpec(name=row["init.name"], biases=row["init.biases"])

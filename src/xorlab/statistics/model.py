@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import linalg, optimize, sparse, stats
 
-from xorlab.columns import natural
 from xorlab.statistics.rates import Z, counted
+from xorlab.statistics.settings import natural
 
 Array = NDArray[np.float64]
 

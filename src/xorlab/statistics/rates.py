@@ -8,9 +8,9 @@ from functools import cache
 import pandas as pd
 from scipy import stats
 
-from xorlab.columns import settings
+from xorlab.diagnosis.outcomes import ordered, percent, phrase
 from xorlab.errors import XorlabError
-from xorlab.outcomes import ordered, percent, phrase
+from xorlab.statistics.settings import settings
 
 CONFIDENCE = 0.95
 """The confidence of every interval."""

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xorlab.columns import settings
 from xorlab.statistics.comparison import holm, named
 from xorlab.statistics.rates import CONFIDENCE, counted
+from xorlab.statistics.settings import settings
 
 CURVE = ["epoch", "at_risk", "events", "survival", "low", "high"]
 

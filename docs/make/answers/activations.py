@@ -1,0 +1,118 @@
+"""Activations: which ones get stuck, and how long the others wait at ln 2."""
+
+import math
+
+import pandas as pd
+
+from answers.answer import Answer, against, brief, chosen, difference, differs, grid, rate, row, share, table
+from answers.studies import Studies
+from xorlab import statistics
+from xorlab.components.datasets import load
+from xorlab.figures import convergence_maps
+from xorlab.numerics.training import train
+from xorlab.spec import ArchSpec, DataSpec, RunSpec
+
+STUDIES = ("activations",)
+BY = ["arch.activation", "lr"]
+LONG = 100_000
+"""Epochs for a run that seems to stay."""
+NONE = 1e-6
+"""What is smaller than this is no distance."""
+PLATEAU = 1_000
+"""Epochs within 0.005 of ln 2 that make a long plateau."""
+
+
+def answer(studies: Studies) -> Answer:
+    """Compare each activation with ReLU at lr 1, and time their way past ln 2."""
+    runs = studies.load("activations")
+    rates = statistics.rates(runs, BY, outcomes=["converged", "stuck_ln2"])
+    one = chosen(runs, lr=1.0)
+    pairs = against(one, "arch.activation", "relu")
+    ln2 = against(one, "arch.activation", "relu", outcome="stuck_ln2")
+    times = statistics.medians(one, ["arch.activation"]).set_index("arch.activation")
+    slow = chosen(runs, lr=0.1)
+    waited = {name: _waited(chosen(slow, arch__activation=name)) for name in runs["arch.activation"].unique()}
+    smooth = ["elu", "gelu", "softplus", "sigmoid"]
+    identity = chosen(runs, arch__activation="identity")
+    one_of = {name: chosen(one, arch__activation=name) for name in runs["arch.activation"].unique()}
+    leaky = chosen(slow, arch__activation="leaky_relu")
+    straight = chosen(one_of["elu"], outcome="stuck_ln2")["seed"].tolist()
+    longer = [_straight(seed) for seed in straight]
+    words = {
+        "runs": f"{len(runs):,}",
+        "seeds": str(runs["seed"].nunique()),
+        "relu": rate(one_of["relu"]),
+        "relu_ln2": rate(one_of["relu"], "stuck_ln2"),
+        "smooth": ", ".join(f"{name} {rate(one_of[name])}" for name in smooth),
+        "gelu": rate(one_of["gelu"]),
+        "elu_seed": ", ".join(map(str, straight)) or "none",
+        "elu_epochs": f"{LONG:,}",
+        "tanh": rate(one_of["tanh"]),
+        "tanh_pair": difference(row(pairs, b="tanh")),
+        "leaky": rate(one_of["leaky_relu"]),
+        "leaky_slow": rate(leaky),
+        "leaky_ln2": difference(row(ln2, b="leaky_relu")),
+        "identity": f"{(identity['outcome'] == 'converged').sum()} of {len(identity):,}",
+        "smooth_ln2": rate(one_of[_most_stuck({name: one_of[name] for name in [*smooth, "tanh"]})], "stuck_ln2"),
+        "smooth_most": _most_stuck({name: one_of[name] for name in [*smooth, "tanh"]}),
+        "waited": share(*waited["sigmoid"]),
+        "waited_tanh": share(*waited["tanh"]),
+        "sigmoid_slow": rate(chosen(slow, arch__activation="sigmoid")),
+        "table": grid(runs, ["arch.activation"], "lr"),
+        "ln2": grid(runs, ["arch.activation"], "lr", outcome="stuck_ln2"),
+        "times": table(
+            ["activation", "converged at lr 1, %", "median epochs (95 %)", "against ReLU"],
+            [
+                [name, brief(one_of[name]), _median(times.loc[name]), "" if name == "relu" else _against(pairs, name)]
+                for name in times.index
+            ],
+        ),
+    }
+    claims = {
+        "at lr 1 every activation but identity converges more often than ReLU": all(
+            differs(row(pairs, b=name)) and row(pairs, b=name)["difference"] > 0
+            for name in [*smooth, "tanh", "leaky_relu"]
+        ),
+        "identity never converges": not (identity["outcome"] == "converged").any(),
+        "of five smooth activations at most one run in all is at ln 2 at lr 1": sum(
+            (one_of[name]["outcome"] == "stuck_ln2").sum() for name in [*smooth, "tanh"]
+        )
+        <= 1,
+        "the elu run at ln 2 is on elu's straight side, and still there after 100,000 epochs": bool(longer)
+        and all(longer),
+        "leaky ReLU is still at ln 2 at lr 1": bool((one_of["leaky_relu"]["outcome"] == "stuck_ln2").any()),
+        "sigmoid networks that converge wait at ln 2 first": waited["sigmoid"][0] > 0.1 * waited["sigmoid"][1],
+    }
+    title = "Which activation learns XOR?"
+    return Answer(words, claims, {"activations": lambda: convergence_maps(rates, BY, title=title)})
+
+
+def _straight(seed: int) -> bool:
+    """Train an elu network for long; tell whether it is at ln 2 then, with all units on elu's straight side."""
+    trained = train([RunSpec(arch=ArchSpec(activation="elu"), epochs=LONG, seed=seed)])
+    X, _ = load(DataSpec())
+    hidden = X @ trained.final["W1"][0] + trained.final["b1"][0]
+    return bool(hidden.min() > -NONE and abs(trained.final_loss[0] - math.log(2.0)) < NONE)
+
+
+def _most_stuck(runs: dict[str, pd.DataFrame]) -> str:
+    """Return the activation with most runs at ln 2."""
+    return max(runs, key=lambda name: int((runs[name]["outcome"] == "stuck_ln2").sum()))
+
+
+def _waited(runs: pd.DataFrame) -> tuple[int, int]:
+    """Count the runs that converged after a long plateau at ln 2, and those that converged."""
+    done = chosen(runs, outcome="converged")
+    epochs = done["plateaus"].astype(str).str.extract(r"ln2: ([\d,]+) epochs")[0]
+    return int((epochs.str.replace(",", "").astype(float) > PLATEAU).sum()), len(done)
+
+
+def _median(time: "pd.Series[float]") -> str:
+    if pd.isna(time["median"]) or time["median"] == float("inf"):
+        return "never half"
+    high = "…" if pd.isna(time["high"]) or time["high"] == float("inf") else f"{time['high']:,.0f}"
+    return f"{time['median']:,.0f} ({time['low']:,.0f} to {high})"
+
+
+def _against(pairs: pd.DataFrame, name: str) -> str:
+    return difference(row(pairs, b=name))

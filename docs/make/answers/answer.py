@@ -1,0 +1,164 @@
+"""The form of an answer: words for the page, the claims that its sentences rest on, pictures; and how numbers read."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from xorlab import statistics
+from xorlab.statistics.settings import natural, short
+
+FACTORS = {
+    "arch.hidden": "width",
+    "arch.activation": "activation",
+    "init.name": "start",
+    "init.std": "std",
+    "optimizer.name": "optimizer",
+}
+"""What the page calls a parameter, where it does not call it by its own name."""
+
+LEVEL = 0.05
+"""A difference is called one where its p, corrected by Holm's method, is below this."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question's answer.
+
+    Attributes
+    ----------
+    words : what its part of the page is filled in with
+    claims : what the sentences say, each with whether the numbers bear it out
+    pictures : by the names of their files, each drawn when it is asked for
+    """
+
+    words: Mapping[str, Any]
+    claims: Mapping[str, bool]
+    pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+
+
+def chosen(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return the rows with these values; a dot in a column's name is written as two underscores."""
+    for key, value in values.items():
+        table = table[table[key.replace("__", ".")] == value]
+    return table
+
+
+def row(table: pd.DataFrame, **values: Any) -> Any:
+    """Return the one row with these values."""
+    found = chosen(table, **values)
+    if len(found) != 1:
+        raise LookupError(f"one row must have {values}; got {len(found)}")
+    return found.iloc[0]
+
+
+def rate(runs: pd.DataFrame, outcome: str = "converged") -> str:
+    """Say how often runs have an outcome: ``44.5 % (89 of 200; 37.8 to 51.4 %)``."""
+    return share(int((runs["outcome"] == outcome).sum()), len(runs))
+
+
+def share(count: int, n: int) -> str:
+    """Say a count of n with Wilson's interval at 95 %."""
+    if n == 0:
+        return "none of 0"
+    low, high = statistics.wilson(count, n)
+    return f"{percent(count / n)} % ({count:,} of {n:,}; {percent(low)} to {percent(high)} %)"
+
+
+def brief(runs: pd.DataFrame, outcome: str = "converged") -> str:
+    """Say a rate in a table's cell, in %, with its interval: ``44.5 (37.8 to 51.4)``."""
+    count, n = int((runs["outcome"] == outcome).sum()), len(runs)
+    return f"{percent(count / n)} ({' to '.join(map(percent, statistics.wilson(count, n)))})"
+
+
+def percent(value: float) -> str:
+    """Write a rate in percent with one decimal, 0 and 100 only for what is exactly so."""
+    text = f"{100.0 * value:.1f}"
+    if text in ("0.0", "100.0"):
+        return text[:-2] if value in (0.0, 1.0) else "0.1" if text == "0.0" else "99.9"
+    return text
+
+
+def difference(pair: Any) -> str:
+    """Say what a row of `statistics.compare` found: b - a with its interval, the seeds that part, and p."""
+    points, low, high = (f"{100.0 * pair[name] + 0.0:+.1f}" for name in ("difference", "low", "high"))
+    how = f"{pair['only_b']:,} only there, {pair['only_a']:,} only here" if pair["method"] == "paired" else ""
+    inside = "; ".join(filter(None, [f"{low} to {high}", how, probability(pair["p_holm"])]))
+    return f"{points} points ({inside})"
+
+
+def against(
+    runs: pd.DataFrame, factor: str, reference: Any, *, within: Sequence[str] = (), outcome: str = "converged"
+) -> pd.DataFrame:
+    """Compare each value of a factor with one of them, which stands as a; Holm over these pairs only."""
+    from xorlab.statistics.comparison import holm
+
+    others = sorted(set(runs[factor]) - {reference}, key=natural)
+    pairs = [
+        statistics.compare(runs[runs[factor].isin([reference, other])], factor, within=within, outcome=outcome)
+        for other in others
+    ]
+    found = pd.DataFrame([turned(pair) if pair["b"] == reference else pair for _, pair in pd.concat(pairs).iterrows()])
+    return found.reset_index(drop=True).assign(p_holm=holm(found["p"]))
+
+
+def turned(pair: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Exchange a and b."""
+    sides = {"a": "b", "only_a": "only_b", "n_a": "n_b", "rate_a": "rate_b"}
+    turned = pair.rename(sides | {b: a for a, b in sides.items()})[pair.index]
+    turned["difference"], turned["low"], turned["high"] = -pair["difference"], -pair["high"], -pair["low"]
+    return turned
+
+
+def moved_on(runs: pd.DataFrame, factor: str, before: Any, after: Any, *, to: str) -> tuple[int, int]:
+    """Count the seeds at ln 2 with one value of a factor and not with another: those with an outcome, and all."""
+    ends = runs.pivot(index="seed", columns=factor, values="outcome")
+    left = ends[after][(ends[before] == "stuck_ln2") & (ends[after] != "stuck_ln2")]
+    return int((left == to).sum()), len(left)
+
+
+def probability(p: float) -> str:
+    """Write a p: ``p = 0.031``, ``p < 1e-12``."""
+    if math.isnan(p):
+        return "no test"
+    return "p < 1e-12" if p < 1e-12 else f"p = {p:.2g}"
+
+
+def differs(pair: Any) -> bool:
+    """Tell whether a row of `statistics.compare` is a difference."""
+    return bool(pair["p_holm"] < LEVEL)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def grid(runs: pd.DataFrame, down: Sequence[str], across: str, *, outcome: str = "converged") -> str:
+    """Return a Markdown table of an outcome's rates in %, with their intervals, over some factors and one more."""
+    rates = chosen(statistics.rates(runs, [*down, across], outcomes=[outcome]), outcome=outcome)
+    columns = sorted(rates[across].unique(), key=natural)
+    found = {tuple(cell[[*down, across]]): cell for _, cell in rates.iterrows()}
+    keys = sorted({key[:-1] for key in found}, key=lambda key: tuple(map(natural, key)))
+    rows = [[*map(plain, key), *(_cell(found.get((*key, value))) for value in columns)] for key in keys]
+    return table([*map(named, down), *(f"{named(across)} {plain(value)}" for value in columns)], rows)
+
+
+def named(factor: str) -> str:
+    """Return what the page calls a parameter."""
+    return FACTORS.get(factor, factor)
+
+
+def plain(value: Any) -> str:
+    """Return a setting's value as the page writes it: the width of one layer without its brackets."""
+    return short(value).strip("[]")
+
+
+def _cell(cell: Any) -> str:
+    if cell is None:
+        return ""
+    return f"{100.0 * cell['rate']:.0f} ({100.0 * cell['low']:.0f} to {100.0 * cell['high']:.0f})"

@@ -1,0 +1,144 @@
+"""Whole commands, from the process's start to its end, against the notebook's loop and a naive sweep."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from measures.clock import Contender, digits, medians, table
+from measures.kernel import PLAIN
+from measures.writing import ready_store
+from peers import PEERS, problem
+from xorlab.errors import XorlabError
+from xorlab.spec import RunSpec
+from xorlab.tracking.store import CHECKOUT
+
+NAIVE = Path(__file__).resolve().parents[1] / "peers" / "naive_sweep.py"
+START = "start and imports alone"
+CARD = "the card's 30 runs"
+Commands = Mapping[str, list[str]]
+Point = tuple[int, int]
+"""Runs and epochs of a naive sweep."""
+
+
+def measure(*, quick: bool) -> str:
+    """Time single runs and small sweeps in several rounds, great sweeps in one."""
+    epochs, many = (20, 50) if quick else (10_000, 10_000)
+    small, great = _small(epochs, many // 10), _great(epochs // 10, many)
+    points = [(1, 5), (1, 25), (3, 5)] if quick else [(1, 200), (1, 1_200), (5, 200)]
+    with tempfile.TemporaryDirectory() as folder:
+        ready = ready_store(Path(folder))
+        contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in small.items()}
+        contenders[START] = partial(_turn, ready, ["-c", "import train, xorlab.multirun, xorlab.sweep"])
+        naive = {_label(point): partial(_turn, ready, _naive(*point), folder=Path(folder)) for point in points}
+        few, loop = _timed({**contenders, **naive}, repeats=1 if quick else 3)
+        contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in great.items()}
+        lots, later = _timed(contenders, repeats=1)
+    rows = [_row(label, words, few, few[START], loop) for label, words in small.items()]
+    rows += [_row(label, words, lots, few[START], later) for label, words in great.items()]
+    base, runs, longer = lots.values()
+    return "\n\n".join(
+        [
+            "Seconds of `python train.py …` into a SQLite store that is there, from the process's start to its end. "
+            f"Start and imports take {digits(few[START])} s of them. The notebook's loop is one network over 10,000 "
+            f"epochs in plain NumPy, timed beside the commands: {digits(loop)} s, and {digits(later)} s beside the "
+            "great sweeps.",
+            table(["", "s", "beyond start and imports", "loops of the notebook"], rows),
+            f"Twice the runs take {runs / base:.2f} times as long, twice the epochs at as many rows "
+            f"{longer / base:.2f} times.",
+            _against_naive({point: few[_label(point)] for point in points}, few[CARD], epochs),
+        ]
+    )
+
+
+def extrapolated(seconds: Mapping[Point, float], runs: int, epochs: int) -> float:
+    """Return what a naive sweep takes, by what three small ones took.
+
+    Parameters
+    ----------
+    seconds : of one run, of one run of more epochs, of more runs; the time is linear in runs and in runs * epochs
+    """
+    (first, one), ((_, more_epochs), longer), ((more_runs, _), wider) = seconds.items()
+    epoch = (longer - one) / (more_epochs - first[1])
+    run = (wider - one) / (more_runs - 1)
+    return one + (runs - 1) * run + runs * (epochs - first[1]) * epoch
+
+
+def _small(epochs: int, runs: int) -> Commands:
+    return {
+        "one run": [f"epochs={epochs}"],
+        CARD: ["-m", "lr=0.01,0.1,1", "seed=0..9", f"epochs={epochs}"],
+        f"{runs:,} runs": ["-m", f"seed=0..{runs - 1}", f"epochs={epochs // 10}", "log_every=10"],
+    }
+
+
+def _great(epochs: int, runs: int) -> Commands:
+    """Return a sweep, one of twice its runs, and one of twice its epochs with as many losses logged."""
+
+    def words(runs: int, epochs: int, every: int) -> list[str]:
+        return ["-m", f"seed=0..{runs - 1}", f"epochs={epochs}", f"log_every={every}"]
+
+    return {
+        f"{runs:,} runs": words(runs, epochs, 10),
+        f"{2 * runs:,} runs": words(2 * runs, epochs, 10),
+        f"{runs:,} runs, twice the epochs": words(runs, 2 * epochs, 20),
+    }
+
+
+def _timed(contenders: Mapping[str, Contender], repeats: int) -> tuple[dict[str, float], float]:
+    """Return the seconds of each contender, and those of the notebook's loop, which runs before each."""
+    loop = PEERS[PLAIN].prepare(problem([RunSpec()]))
+    turns: dict[str, Contender] = {}
+    for label, contender in contenders.items():
+        turns |= {f"{PLAIN} before {label}": lambda: loop, label: contender}
+    seconds = medians(turns, repeats)
+    loops = [value for label, value in seconds.items() if label not in contenders]
+    return {label: seconds[label] for label in contenders}, median(loops)
+
+
+def _turn(ready: Path, arguments: list[str], folder: Path = CHECKOUT) -> Callable[[], object]:
+    """Return a command's work in `folder`, with a fresh copy of the store."""
+    place = ready.parent / "turn"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    shutil.copy(ready, place / "mlflow.db")
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db"}
+    return partial(_run, arguments, folder, environment)
+
+
+def _run(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, *arguments], check=False, cwd=folder, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2]
+        raise XorlabError(f"{' '.join(arguments)} must exit with status 0; got {done.returncode}: {last}")
+
+
+def _naive(runs: int, epochs: int) -> list[str]:
+    return [str(NAIVE), "-m", f"seed=range(0,{runs})", f"epochs={epochs}"]
+
+
+def _label(point: Point) -> str:
+    return f"naive {point}"
+
+
+def _row(label: str, words: list[str], seconds: Mapping[str, float], start: float, loop: float) -> list[str]:
+    value = seconds[label]
+    return [" ".join([f"{label}: `train.py", *words]) + "`", digits(value), digits(value - start), digits(value / loop)]
+
+
+def _against_naive(seconds: Mapping[Point, float], card: float, epochs: int) -> str:
+    whole = extrapolated(seconds, 30, epochs)
+    points = ", ".join(f"{digits(value)} s for {runs} x {epochs:,}" for (runs, epochs), value in seconds.items())
+    return (
+        "`docs/make/peers/naive_sweep.py` is the card's sweep by Hydra's basic launcher and `mlflow.log_metric` at "
+        f"every epoch. Measured: {points} (runs x epochs). Extrapolated, not measured, from these: {whole:,.0f} s for "
+        f"30 x {epochs:,}, {whole / card:,.0f} times ours. To measure it whole: "
+        "`python docs/make/peers/naive_sweep.py -m lr=0.01,0.1,1 'seed=range(0,10)'`."
+    )

@@ -1,0 +1,90 @@
+"""Depth: how often a deep network is born dead, between the bounds."""
+
+from collections.abc import Iterable
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.random import RandomState
+
+from predictions.comparison import Check, Comparison, interval, table
+from predictions.networks import Array, of_one, preactivations
+from xorlab.components.datasets import load
+from xorlab.diagnosis import theory
+from xorlab.figures.axes import COLUMN
+from xorlab.figures.palette import STYLE
+from xorlab.spec import ArchSpec, DataSpec, InitSpec
+
+WIDTHS = (2, 3, 4)
+LAYERS = range(2, 11)
+INPUTS = {
+    "one input": np.array([[-1.0], [1.0]]),
+    "XOR": load(DataSpec())[0],
+    "XOR, points -1 and 1": load(DataSpec(encoding="bipolar"))[0],
+}
+"""The data that a network is dead on: the bounds' own, one input on both sides of 0, and the squares."""
+
+HELD = ("one input", "XOR")
+"""Where the bounds are checked. The lower one is proved for one input, and does not hold for the last."""
+
+MARKERS = dict(zip(INPUTS, ("o", "^", "x"), strict=True))
+
+
+def compare(networks: int) -> Comparison:
+    """Compare the bounds with as many networks for each width and data."""
+    rates = {
+        (name, width): dead(width, X, of_one(place, networks))
+        for place, ((name, X), width) in enumerate((item, width) for item in INPUTS.items() for width in WIDTHS)
+    }
+    checks = [
+        Check(f"born dead on {name}, width {width}, {layers} layers", theory.born_dead(width, layers), seen)
+        for (name, width), counts in rates.items()
+        if name in HELD
+        for layers, seen in zip(LAYERS, (interval(count, networks) for count in counts), strict=True)
+    ]
+    shown = {key: [count / networks for count in counts] for key, counts in rates.items()}
+    words = {"depth": _table(shown), "depth_networks": f"{networks:,}", "depth_below": _below(shown)}
+    return Comparison(checks, words, lambda: _draw(rates, networks))
+
+
+def dead(width: int, X: Array, streams: Iterable[RandomState]) -> list[int]:
+    """Count the networks of 2, 3, … layers with a hidden layer that is off at every point of X (N, D)."""
+    arch = ArchSpec(hidden=(width,) * (LAYERS[-1] - 1))
+    hidden = preactivations(arch, InitSpec(), X, streams)[:-1]
+    off = np.array([(z <= 0.0).all(axis=(0, 1)) for z in hidden])
+    return [int(count) for count in np.logical_or.accumulate(off).sum(axis=1)]
+
+
+def _table(shown: dict[tuple[str, int], list[float]]) -> str:
+    rows = []
+    for width in WIDTHS:
+        for place, layers in enumerate(LAYERS):
+            low, high = theory.born_dead(width, layers)
+            seen = [f"{shown[name, width][place]:.4f}" for name in INPUTS]
+            rows.append([str(width), str(layers), f"{low:.4f}", *seen, f"{high:.4f}"])
+    return table(["width", "layers", "lower bound", *INPUTS, "upper bound"], rows)
+
+
+def _below(shown: dict[tuple[str, int], list[float]]) -> str:
+    """Give an example of the rate on points -1 and 1 that lies below the lower bound."""
+    name, layers = "XOR, points -1 and 1", 3
+    rate, low = shown[name, 2][layers - 2], theory.born_dead(2, layers)[0]
+    return f"{rate:.4f}, against {low:.4f}, for width 2 and {layers} layers"
+
+
+@matplotlib.rc_context(STYLE)
+def _draw(rates: dict[tuple[str, int], list[int]], networks: int) -> Figure:
+    """Draw the band between the bounds, and the rates with their intervals, a panel for each width."""
+    figure = Figure(figsize=(2 * COLUMN, 3.1), layout="constrained")
+    for ax, width in zip(figure.subplots(1, len(WIDTHS), sharey=True), WIDTHS, strict=True):
+        low, high = np.array([theory.born_dead(width, layers) for layers in LAYERS]).T
+        ax.fill_between(LAYERS, low, high, color="#d7dce2", linewidth=0, label="between the bounds")
+        for name, colour in zip(INPUTS, ("#111111", "#c0302f", "#8a8a8a"), strict=True):
+            seen = np.array([interval(count, networks) for count in rates[name, width]]).T
+            ax.vlines(LAYERS, *seen, color=colour, linewidth=1.8)
+            rate = np.array(rates[name, width]) / networks
+            ax.plot(LAYERS, rate, MARKERS[name], color=colour, markersize=4.5, label=name)
+        ax.set(title=f"{width} units a layer", xlabel="layers", xticks=LAYERS[::2], ylim=(-0.03, 1.0))
+    figure.axes[0].set_ylabel("born dead")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure

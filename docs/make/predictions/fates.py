@@ -1,0 +1,144 @@
+"""Fates: where runs end, by how they started; what the closed forms do not tell."""
+
+from collections import Counter
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from predictions.comparison import Check, Comparison, interval, table
+from predictions.networks import interaction, of_seeds, preactivations
+from predictions.starts import AFFINE
+from xorlab.components.datasets import load
+from xorlab.diagnosis import theory
+from xorlab.diagnosis.levels import spectrum
+from xorlab.diagnosis.outcomes import ordered, phrase
+from xorlab.figures.axes import COLUMN
+from xorlab.figures.palette import STYLE, colour
+from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
+from xorlab.sweep import pool
+
+WIDTHS = (2, 3, 4, 8)
+CLASSES = ("all dead", "affine, a unit live", "one live unit, split", "two live or more, one split")
+EPOCHS = 10_000
+Fates = dict[int, Counter[tuple[str, str]]]
+"""For each width: runs by their class at the start and their outcome."""
+
+
+def compare(networks: int) -> Comparison:
+    """Train a fifth as many networks of each width, and count where they end by how they started."""
+    runs = max(networks // 5, 1)
+    classes = {width: start_classes(width, runs) for width in WIDTHS}
+    ends = {width: outcomes(width, runs) for width in WIDTHS}
+    fates = {width: Counter(zip(classes[width], ends[width], strict=True)) for width in WIDTHS}
+    checks = [check for width in WIDTHS for check in _checks(width, fates[width])]
+    words = {
+        "fates": _table(fates),
+        "levels": _levels(),
+        "fates_rates": _rates(fates),
+        "fates_runs": f"{runs:,}",
+        "fates_affine_converged": _example(classes[3], ends[3], "affine, a unit live", "converged"),
+        "fates_split_stuck": _example(classes[3], ends[3], "two live or more, one split", "stuck_ln2"),
+    }
+    return Comparison(checks, words, lambda: _draw(fates))
+
+
+def start_classes(width: int, runs: int) -> list[str]:
+    """Name how the networks of the first seeds start."""
+    X, _ = load(DataSpec())
+    hidden, output = preactivations(ArchSpec(hidden=(width,)), InitSpec(), X, of_seeds(range(runs)))
+    live = (hidden > 0.0).any(axis=0).sum(axis=0)
+    flat = np.abs(interaction(output[:, 0])) < AFFINE
+    return [CLASSES[place] for place in np.select([live == 0, flat, live == 1], [0, 1, 2], 3)]
+
+
+def outcomes(width: int, runs: int) -> list[str]:
+    """Train the networks of the first seeds at the default settings, and tell their outcomes."""
+    specs = [RunSpec(arch=ArchSpec(hidden=(width,)), seed=seed, epochs=EPOCHS) for seed in range(runs)]
+    found = [""] * runs
+    for chunk in pool.stream(specs, converged_below=0.1, log_every=EPOCHS, workers=1):
+        for place, verdict in zip(chunk.places, chunk.verdicts, strict=True):
+            found[place] = verdict.outcome
+    return found
+
+
+def _checks(width: int, counted: Counter[tuple[str, str]]) -> list[Check]:
+    """No more runs converge than start with two live units, and none of the others; the rest is at levels."""
+    converged = Counter(start for start, end in counted.elements() if end == "converged")
+    few = sum(converged[start] for start in (CLASSES[0], CLASSES[2]))
+    left = sum(count for (start, end), count in counted.items() if start == CLASSES[0] and end != "stuck_ln2")
+    ends = {"converged", *(f"stuck_{name}" for name in spectrum(RunSpec()))}
+    elsewhere = sum(count for (_, end), count in counted.items() if end not in ends)
+    bound = theory.start(InitSpec(), width).two_live
+    return [
+        Check(f"converged, width {width}", (0.0, bound), interval(converged.total(), counted.total())),
+        Check(f"converged from one split unit or none, width {width}", (0.0, 0.0), (few, few)),
+        Check(f"all dead that left ln 2, width {width}", (0.0, 0.0), (left, left)),
+        Check(f"neither converged nor at a level, width {width}", (0.0, 0.0), (elsewhere, elsewhere)),
+    ]
+
+
+def _example(classes: list[str], ends: list[str], start: str, end: str) -> str:
+    """Give the command of the first run of that start and end."""
+    both = list(zip(classes, ends, strict=True))
+    return f"`python train.py seed={both.index((start, end))}`" if (start, end) in both else "none of these runs"
+
+
+def _table(fates: Fates) -> str:
+    names = ordered({end for counted in fates.values() for _, end in counted})
+    rows = [
+        [str(width), start, *(f"{fates[width][start, name]:,}" for name in names)]
+        for width in WIDTHS
+        for start in CLASSES
+    ]
+    return table(["hidden", "at the start", *(phrase(name) for name in names)], rows)
+
+
+def _levels() -> str:
+    """List the levels of some data sets and losses."""
+    data = {"XOR": DataSpec(), "AND": DataSpec(name="and"), "parity of 3": DataSpec(name="parity")}
+    rows = []
+    for name, own in data.items():
+        for loss in ("bce", "mse"):
+            found = spectrum(RunSpec(data=own, loss=loss)).values()
+            rows.append([name, loss, ", ".join(f"{level:.4f}" for level in found)])
+    return table(["data", "loss", "levels above 0"], rows)
+
+
+def _rates(fates: Fates) -> str:
+    """Set the closed forms beside the ends: what they would have to be if a start decided its end, and are not."""
+    rows = []
+    for width, counted in fates.items():
+        runs, told = counted.total(), theory.start(InitSpec(), width)
+        flat = {end: sum(counted[start, end] for start in CLASSES[:2]) for end in ("stuck_ln2", "converged")}
+        started = sum(count for (start, _), count in counted.items() if start in CLASSES[:2])
+        stuck = sum(count for (_, end), count in counted.items() if end == "stuck_ln2")
+        converged = sum(count for (_, end), count in counted.items() if end == "converged")
+        row = [f"{told.affine:.4f}", _share(stuck, runs), _share(flat["stuck_ln2"], started)]
+        row += [_share(flat["converged"], started), _share(stuck - flat["stuck_ln2"], stuck)]
+        rows.append([str(width), *row, f"{told.two_live:.4f}", _share(converged, runs)])
+    asked = ["of affine starts, end at ln 2", "of affine starts, converge", "of those at ln 2, did not start affine"]
+    return table(["hidden", "P(affine at the start)", "end at ln 2", *asked, "P(two live)", "converge"], rows)
+
+
+def _share(count: int, n: int) -> str:
+    return f"{count / n:.1%} ({count:,} of {n:,})" if n else "none"
+
+
+@matplotlib.rc_context(STYLE)
+def _draw(fates: Fates) -> Figure:
+    """Draw a bar for each class and width, cut by outcome, as high as there are runs."""
+    figure = Figure(figsize=(2 * COLUMN, 3.3), layout="constrained")
+    names = ordered({end for counted in fates.values() for _, end in counted})
+    labels = ("all\ndead", "affine", "one\nlive", "rest")
+    for ax, (width, counted) in zip(figure.subplots(1, len(WIDTHS), sharey=True), fates.items(), strict=True):
+        base = np.zeros(len(CLASSES))
+        for name in names:
+            height = np.array([counted[start, name] for start in CLASSES]) / counted.total()
+            ax.bar(range(len(CLASSES)), height, bottom=base, color=colour(name), width=0.8, label=phrase(name))
+            base += height
+        ax.set(title=f"2-{width}-1", xticks=range(len(CLASSES)))
+        ax.set_xticklabels(labels)
+    figure.axes[0].set_ylabel("share of the runs, by how they start")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure

@@ -1,0 +1,86 @@
+"""Starts: how often a network is dead or affine before it has learned anything."""
+
+from collections.abc import Iterable
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.random import RandomState
+
+from predictions.comparison import Check, Comparison, interval, table
+from predictions.networks import interaction, of_one, preactivations
+from xorlab.components.datasets import load
+from xorlab.diagnosis import theory
+from xorlab.figures.axes import COLUMN
+from xorlab.figures.palette import STYLE
+from xorlab.spec import ArchSpec, DataSpec, InitSpec
+
+SETTINGS: dict[str, tuple[InitSpec, str]] = {
+    "zero biases": (InitSpec(), "binary"),
+    "normal biases": (InitSpec(biases="drawn"), "binary"),
+    "PyTorch's default": (InitSpec(name="torch_default"), "binary"),
+    "normal biases, points -1 and 1": (InitSpec(biases="drawn"), "bipolar"),
+    "PyTorch's default, points -1 and 1": (InitSpec(name="torch_default"), "bipolar"),
+}
+"""The laws of the first parameters that have closed forms, and the encoding of the data."""
+
+WIDTHS = (2, 3, 4, 8)
+KINDS = {"all_dead": "all dead", "affine": "affine", "two_live": "two live or more"}
+LEAST = 1e-5
+"""Where the picture's probabilities end."""
+AFFINE = 1e-9
+"""An interaction below this is rounding."""
+
+
+def compare(networks: int) -> Comparison:
+    """Compare the closed forms with as many networks for each setting and width."""
+    checks = []
+    for place, (init, encoding) in enumerate(SETTINGS.values()):
+        for width in WIDTHS:
+            streams = of_one(len(checks), networks)
+            seen, told = counts(init, encoding, width, streams), theory.start(init, width, encoding=encoding)
+            for kind in KINDS:
+                predicted = getattr(told, kind)
+                checks.append(Check(f"{kind} {place} {width}", (predicted, predicted), interval(seen[kind], networks)))
+    return Comparison(checks, {"starts": _table(checks), "starts_networks": f"{networks:,}"}, lambda: _draw(checks))
+
+
+def counts(init: InitSpec, encoding: str, width: int, streams: Iterable[RandomState]) -> dict[str, int]:
+    """Count the networks that are this at their start.
+
+    Dead units are told by their pre-activations, affine networks by the interaction of their logits.
+    """
+    X, _ = load(DataSpec(encoding=encoding))
+    hidden, output = preactivations(ArchSpec(hidden=(width,)), init, X, streams)
+    live = (hidden > 0.0).any(axis=0).sum(axis=0)
+    flat = np.abs(interaction(output[:, 0])) < AFFINE
+    return {"all_dead": int((live == 0).sum()), "affine": int(flat.sum()), "two_live": int((live > 1).sum())}
+
+
+def _table(checks: list[Check]) -> str:
+    names, rows = list(SETTINGS), []
+    for check in checks:
+        kind, place, width = check.what.split()
+        said = [names[int(place)], width, KINDS[kind], f"{check.theory[0]:.5f}"]
+        rows.append([*said, f"{check.seen[0]:.5f} to {check.seen[1]:.5f}", "yes" if check.holds else "**no**"])
+    return table(["start", "hidden", "probability of", "theory", "simulation, 99 %", "agree"], rows)
+
+
+@matplotlib.rc_context(STYLE)
+def _draw(checks: list[Check]) -> Figure:
+    """Draw the predictions as lines and the intervals on them, a panel for each setting with points 0 and 1."""
+    figure = Figure(figsize=(2 * COLUMN, 3.2), layout="constrained")
+    panels = [name for name, (_, encoding) in SETTINGS.items() if encoding == "binary"]
+    for place, (ax, name) in enumerate(zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True)):
+        for kind, colour in zip(KINDS, ("#c0302f", "#ea8548", "#08386f"), strict=True):
+            own = [check for check in checks if check.what.startswith(f"{kind} {place} ")]
+            line, *seen = np.array([(check.theory[0], *check.seen) for check in own]).T
+            words = KINDS[kind]
+            if kind == "two_live":  # what is left shows on a log scale
+                line, seen, words = 1.0 - line, [1.0 - end for end in seen], "fewer than two live"
+            ax.plot(WIDTHS, line, color=colour, linewidth=1.0, label=words)
+            ax.vlines(WIDTHS, *np.maximum(seen, LEAST / 10), color=colour, linewidth=4.0, alpha=0.55)
+        ax.set(title=name, xlabel="hidden units", xticks=WIDTHS, yscale="log", ylim=(LEAST, 1.0))
+    figure.axes[0].set_ylabel("probability at the start")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure

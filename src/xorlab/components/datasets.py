@@ -1,0 +1,79 @@
+"""The data: inputs X of shape (N, D) and targets y of shape (N,), 0 or 1.
+
+To add a data set, write what makes it and put a `DataSet` into `DATASETS`.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xorlab import rules
+from xorlab.components.parameters import Chosen, Component, Parameter, integer, positive
+
+Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _corners(bits: int, truth: Callable[..., bool]) -> Pair:
+    """All 2^bits binary inputs, counting up, and the truth value of each."""
+    X = np.array(list(itertools.product((0.0, 1.0), repeat=bits)))
+    return X, np.array([float(truth(*(int(bit) for bit in row))) for row in X])
+
+
+def _gate(truth: Callable[[int, int], bool]) -> Callable[[Chosen], Pair]:
+    return lambda spec: _corners(2, truth)
+
+
+def _parity(spec: Chosen) -> Pair:
+    return _corners(spec.bits, lambda *bits: sum(bits) % 2 == 1)
+
+
+def _noisy_xor(spec: Chosen) -> Pair:
+    """Gaussian clouds of `points` points and standard deviation `std` at the four corners of XOR."""
+    X, y = _corners(2, lambda a, b: a != b)
+    X, y = np.repeat(X, spec.points, axis=0), np.repeat(y, spec.points)
+    return X + spec.std * np.random.RandomState(spec.seed).standard_normal(X.shape), y
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet(Component):
+    """A data set: its own parameters, and what makes it from them, with inputs 0 and 1 where they are bits."""
+
+    make: Callable[[Chosen], Pair]
+
+
+ENCODINGS = ("binary", "bipolar")
+"""How inputs of 0 and 1 are given to the network: as they are, or as -1 and +1."""
+
+DATASETS: dict[str, DataSet] = {
+    "xor": DataSet(make=_gate(lambda a, b: a != b)),
+    "and": DataSet(make=_gate(lambda a, b: bool(a and b))),
+    "or": DataSet(make=_gate(lambda a, b: bool(a or b))),
+    "xnor": DataSet(make=_gate(lambda a, b: a == b)),
+    "parity": DataSet(make=_parity, parameters={"bits": integer(3, least=1, most=16)}),
+    "noisy_xor": DataSet(
+        make=_noisy_xor,
+        parameters={"points": integer(10, least=1), "std": positive(0.1), "seed": Parameter(int, 0, rules.seed)},
+    ),
+}
+
+
+@cache
+def load(spec: Chosen) -> Pair:
+    """Make the data of a specification.
+
+    Returns
+    -------
+    X : (N, D) array, read-only
+        The inputs; 0 and 1 stand as -1 and +1 where the encoding is bipolar.
+    y : (N,) array, read-only
+        The targets, 0 or 1.
+    """
+    X, y = DATASETS[spec.name].make(spec)
+    if spec.encoding == "bipolar":
+        X = 2.0 * X - 1.0
+    X.flags.writeable = y.flags.writeable = False
+    return X, y

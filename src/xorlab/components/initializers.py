@@ -1,0 +1,120 @@
+"""Initial weights: each scheme draws one layer's W of shape (fan_in, fan_out) from a frozen stream.
+
+`np.random.RandomState` is used because NumPy promises never to change its streams (NEP 19): seed 42
+with the defaults is always the same network.
+
+To add a scheme, write its `Draw` and put an `Initializer` into `INITIALIZERS`.
+
+References
+----------
+Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010 (xavier).
+He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, arXiv 1502.01852 (he).
+LeCun, Bottou, Orr, Müller, "Efficient BackProp", 1998 (lecun).
+Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+ICLR 2014, arXiv 1312.6120 (orthogonal).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from xorlab.components.parameters import Component, number, positive, text
+
+Array = NDArray[np.float64]
+Shape = tuple[int, ...]
+Draw = Callable[[RandomState, Shape, int, int, Any], Array]
+"""draw(rng, shape, fan_in, fan_out, init): values of `shape` for a layer of these fans."""
+
+
+def _normal(std: Callable[[int, int, Any], float]) -> Draw:
+    def draw(rng: RandomState, shape: Shape, fan_in: int, fan_out: int, init: Any) -> Array:
+        return std(fan_in, fan_out, init) * rng.standard_normal(shape)
+
+    return draw
+
+
+def _uniform(limit: Callable[[int, int, Any], float]) -> Draw:
+    def draw(rng: RandomState, shape: Shape, fan_in: int, fan_out: int, init: Any) -> Array:
+        return limit(fan_in, fan_out, init) * (2.0 * rng.random_sample(shape) - 1.0)
+
+    return draw
+
+
+def _orthogonal(rng: RandomState, shape: Shape, fan_in: int, fan_out: int, init: Any) -> Array:
+    """Orthonormal rows or columns, whichever are fewer; the signs make the law uniform (Mezzadri 2007)."""
+    tall = rng.standard_normal((max(shape), min(shape)))
+    Q, R = np.linalg.qr(tall)
+    Q = Q * np.where(np.diag(R) < 0.0, -1.0, 1.0)
+    return np.asarray(init.gain * (Q if shape[0] >= shape[1] else Q.T))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initializer(Component):
+    """A scheme for initial weights.
+
+    Attributes
+    ----------
+    parameters : its own parameters
+    draw : see `Draw`; None where the weights are read from a file
+    biases : zero, or drawn as weights are, where nothing else is asked for
+    draws_biases : whether biases can be drawn; a law of matrices has none for a vector
+    law : normal or uniform, where weights are independent with that law about 0; None for all others
+    """
+
+    draw: Draw | None
+    biases: str = "zero"
+    draws_biases: bool = True
+    law: str | None = None
+
+    @property
+    def seeded(self) -> bool:
+        """Whether another seed gives other weights."""
+        return self.law is not None or (not self.draws_biases and self.draw is not None)
+
+
+BIASES = ("zero", "drawn")
+"""What biases begin as: 0, or values by the law of the weights."""
+
+INITIALIZERS: dict[str, Initializer] = {
+    "normal": Initializer(
+        draw=_normal(lambda fan_in, fan_out, init: init.std), parameters={"std": positive(1.0)}, law="normal"
+    ),
+    "uniform": Initializer(
+        draw=_uniform(lambda fan_in, fan_out, init: init.limit), parameters={"limit": positive(1.0)}, law="uniform"
+    ),
+    "xavier_uniform": Initializer(
+        draw=_uniform(lambda fan_in, fan_out, init: init.gain * sqrt(6.0 / (fan_in + fan_out))),
+        parameters={"gain": positive(1.0)},
+        law="uniform",
+    ),
+    "xavier_normal": Initializer(
+        draw=_normal(lambda fan_in, fan_out, init: init.gain * sqrt(2.0 / (fan_in + fan_out))),
+        parameters={"gain": positive(1.0)},
+        law="normal",
+    ),
+    "he_uniform": Initializer(
+        draw=_uniform(lambda fan_in, fan_out, init: init.gain * sqrt(3.0 / fan_in)),
+        parameters={"gain": positive(sqrt(2.0))},
+        law="uniform",
+    ),
+    "he_normal": Initializer(
+        draw=_normal(lambda fan_in, fan_out, init: init.gain / sqrt(fan_in)),
+        parameters={"gain": positive(sqrt(2.0))},
+        law="normal",
+    ),
+    "lecun_normal": Initializer(draw=_normal(lambda fan_in, fan_out, init: 1.0 / sqrt(fan_in)), law="normal"),
+    "orthogonal": Initializer(draw=_orthogonal, parameters={"gain": positive(1.0)}, draws_biases=False),
+    "torch_default": Initializer(
+        draw=_uniform(lambda fan_in, fan_out, init: 1.0 / sqrt(fan_in)), biases="drawn", law="uniform"
+    ),
+    "constant": Initializer(
+        draw=lambda rng, shape, fan_in, fan_out, init: np.full(shape, init.value), parameters={"value": number(0.5)}
+    ),
+    "zeros": Initializer(draw=lambda rng, shape, fan_in, fan_out, init: np.zeros(shape)),
+    "file": Initializer(draw=None, parameters={"path": text(), "sha256": text()}, draws_biases=False),
+}

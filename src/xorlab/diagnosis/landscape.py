@@ -1,0 +1,92 @@
+"""The loss around a run's end, in the plane of the directions along which it curves least and most."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xorlab.components import datasets
+from xorlab.diagnosis.evidence import KINKED, MOST_PARAMETERS, ON_KINK
+from xorlab.errors import XorlabError
+from xorlab.numerics import curvature
+from xorlab.numerics.network import pack
+from xorlab.numerics.training import Trained, units
+
+Array = NDArray[np.float64]
+
+HALF = 60
+"""Steps from the centre of a slice to each side."""
+REACH = (0.5, 5.0)
+"""The least and the greatest distance from the centre of a slice to its sides."""
+FLAT = 1e-9
+"""An eigenvalue this small beside the largest is 0 but for rounding."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The loss around a run's end, along the directions of least and of greatest curvature.
+
+    Attributes
+    ----------
+    steps : (K,) array, the distances from the centre, 0 in the middle
+    loss : (K, K) array; a row for each step along the greatest curvature, a column for each along the least
+    least, greatest : the two eigenvalues of the Hessian
+    slopes : (2,) array, the gradient along the two directions, of least and of greatest curvature
+    flat, parameters : how many eigenvalues are 0 but for rounding, and how many there are
+    margin : (K, K) array, positive where every unit is, at every point, on the side of its kink where it is at the
+        centre; NaN where the activation has no kink
+    kink : whether a pre-activation lies on a kink at the centre: there is no Hessian then, but of one side
+    """
+
+    steps: Array
+    loss: Array
+    least: float
+    greatest: float
+    slopes: Array
+    flat: int
+    parameters: int
+    margin: Array
+    kink: bool
+
+
+def cut(trained: Trained) -> Slice:
+    """Cut the loss of an ensemble of one through its final parameters, along its extreme Hessian directions.
+
+    Raises
+    ------
+    XorlabError
+        Where the network is too large for its Hessian.
+    """
+    spec = trained.specs[0]
+    theta = pack(trained.final, units(spec))
+    if len(theta) > MOST_PARAMETERS:
+        raise XorlabError(f"a slice needs a network of at most {MOST_PARAMETERS} parameters; got {len(theta)}")
+    X, y = (array[..., None] for array in datasets.load(spec.data))
+    at = curvature.run(spec.arch, spec.loss, theta, X, y)
+    values, vectors = np.linalg.eigh(curvature.hessian(at)[0])
+    steps = np.arange(-HALF, HALF + 1) / HALF * np.clip(np.sqrt(2.0 / max(values[-1], 1e-12)), *REACH)
+    up, across = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
+    around = curvature.run(spec.arch, spec.loss, theta + vectors[:, -1:] * up + vectors[:, :1] * across, X, y)
+    K, kinked = steps.size, spec.arch.activation in KINKED
+    return Slice(
+        steps=steps,
+        loss=around.loss.reshape(K, K),
+        least=float(values[0]),
+        greatest=float(values[-1]),
+        slopes=vectors[:, [0, -1]].T @ curvature.gradient(at)[:, 0],
+        flat=int((np.abs(values) <= FLAT * abs(values[-1])).sum()),
+        parameters=values.size,
+        margin=_margin(at.z, around.z).reshape(K, K) if kinked else np.full((K, K), np.nan),
+        kink=kinked and any(bool((np.abs(z) < ON_KINK).any()) for z in at.z),
+    )
+
+
+def _margin(centre: list[Array], around: list[Array]) -> Array:
+    """Find the least pre-activation (K,), signed so that it is positive on the side of the centre.
+
+    A pre-activation that stays on its kink all over the slice has no side to leave.
+    """
+    signed = [np.where(at > 0.0, z, -z) for at, z in zip(centre, around, strict=True)]
+    moving = [np.where(np.abs(z).max(axis=-1, keepdims=True) > ON_KINK, z, np.inf) for z in signed]
+    least: Array = np.min([z.min(axis=(0, 1)) for z in moving], axis=0)
+    return least

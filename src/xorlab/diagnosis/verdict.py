@@ -1,0 +1,181 @@
+"""What happened to a run and why: its outcome, told from its losses and outputs; its cause; the evidence."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xorlab.components import datasets
+from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.diagnosis import evidence
+from xorlab.diagnosis.causes import Case, decide
+from xorlab.diagnosis.evidence import Evidence
+from xorlab.diagnosis.levels import name, spectrum
+from xorlab.numerics.network import PAD
+from xorlab.numerics.training import Trained
+from xorlab.spec import RunSpec
+
+Array = NDArray[np.float64]
+
+UNDECIDED = 1e-6
+"""A point with |p - 1/2| below this is on neither side: the rest is rounding noise."""
+MARGIN = 0.1
+"""A converged run has |p - 1/2| of at least this at every point, on the right side."""
+LAST = 0.1
+"""The part of a run, at its end, over which flatness is judged."""
+GAP = 0.9
+"""A run that nears a level has a gap of C / (lr T), C up to 0.3; three times that is near."""
+NEAR = (1e-3, 2e-2)
+"""The least and the greatest tolerance around a level."""
+SLOPE = 2e-4
+"""The loss falls at the pace of the squared gradient, per unit of lr T; a resting run falls no faster than this."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What happened to one run.
+
+    Attributes
+    ----------
+    outcome : converged, stuck_ln2, stuck_0.477, … (the level's value), stuck_other, descending or diverged
+    level : the loss at which it is stuck, None where it is not stuck at a level
+    final_loss : the loss at the final parameters; NaN where not even the first was finite
+    accuracy : the share of points on their side of p = 1/2, an undecided point counting half
+    epochs_to_converge : the first epoch from which the loss stays low; None where the run did not converge
+    cause : why it did not converge, a key of `causes.CAUSES` or unknown; None where it did
+    evidence : what the cause rests on
+    """
+
+    outcome: str
+    level: float | None
+    final_loss: float
+    accuracy: float
+    epochs_to_converge: int | None
+    cause: str | None
+    evidence: Evidence
+
+
+def way(spec: RunSpec, epochs: int) -> float:
+    """Say how far a run has gone: lr T, T the number of updates, with what momentum adds."""
+    N = len(datasets.load(spec.data)[0])
+    updates = epochs * (1 if spec.batch_size == "full" else math.ceil(N / int(spec.batch_size)))
+    return spec.lr * OPTIMIZERS[spec.optimizer.name].gain(spec.optimizer) * max(updates, 1)
+
+
+def tolerance(ways: Array) -> Array:
+    """Say how near to a level counts as at it, for runs that have gone so far: the gap closes as C / (lr T)."""
+    return np.clip(GAP / ways, *NEAR)
+
+
+@np.errstate(all="ignore")  # a run that diverged has numbers that overflow
+def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]:
+    """Tell what happened to each of R runs.
+
+    Parameters
+    ----------
+    trained : R runs of one shape
+    converged_below : the loss below which a run has converged, if every point is on its side with a margin
+    """
+    R, trained = len(trained.specs), _padded(trained)
+    ways = np.array([way(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
+    near = tolerance(ways)
+    right = _signed(trained) * (1.0 / (1.0 + np.exp(-np.abs(trained.logits))) - 0.5)
+    converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
+    accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
+    flat = _flat(trained, near, ways)
+    reached = _reached(trained, converged_below)
+    finals, limits = trained.final_loss.tolist(), _limits(trained).tolist()
+    nearest = [_nearest(*of) for of in zip(trained.specs, finals, limits, near.tolist(), strict=True)]
+    outcomes = [_outcome(*of) for of in zip(trained.stopped, converged.tolist(), flat.tolist(), nearest, strict=True)]
+    stuck = np.array([outcome.startswith("stuck") for outcome in outcomes])
+    level = np.where(stuck, np.array(nearest, dtype=np.float64), np.nan)
+
+    found = evidence.find(trained)
+    causes = decide(Case(trained=trained, found=found, resting=stuck, level=level, near=near))
+    seen = evidence.gather(found, trained)
+    return [
+        Verdict(
+            outcome=outcome,
+            level=nearest[run] if stuck[run] else None,
+            final_loss=finals[run],
+            accuracy=float(accuracy[run]),
+            epochs_to_converge=int(reached[run]) if outcome == "converged" else None,
+            cause=None if outcome == "converged" else causes[run],
+            evidence=seen[run],
+        )
+        for run, outcome in enumerate(outcomes[:R])
+    ]
+
+
+def _padded(trained: Trained) -> Trained:
+    """Repeat the last run until R is a multiple of `PAD`, so that a run's evidence has the bits it has alone."""
+    runs = np.arange(-(-len(trained.specs) // PAD) * PAD).clip(max=len(trained.specs) - 1)
+    return Trained(
+        specs=tuple(trained.specs[run] for run in runs),
+        losses=trained.losses[runs] if runs.size > len(trained.specs) else trained.losses,
+        epochs=trained.epochs[runs],
+        stopped=tuple(trained.stopped[run] for run in runs),
+        initial=trained.initial,
+        final={name: array[runs] for name, array in trained.final.items()},
+        final_loss=trained.final_loss[runs],
+        logits=trained.logits[runs],
+    )
+
+
+def _outcome(stopped: str, converged: bool, flat: bool, level: float | None) -> str:
+    if stopped == "non_finite":
+        return "diverged"
+    if converged:
+        return "converged"
+    if not flat:
+        return "descending"
+    return "stuck_other" if level is None else f"stuck_{name(level)}"
+
+
+def _signed(trained: Trained) -> Array:
+    """+1 where a logit is on its target's side, -1 where it is on the other, (R, N)."""
+    targets = np.stack([datasets.load(spec.data)[1] for spec in trained.specs])
+    return np.sign((2.0 * targets - 1.0) * trained.logits)
+
+
+def _flat(trained: Trained, near: Array, ways: Array) -> NDArray[np.bool_]:
+    """Tell which runs rest.
+
+    In its last part such a run stays within `near`, and drifts so slowly, from the median of one half to that
+    of the other, that in as many epochs again it would move less than twice `near` and than `SLOPE` times its way.
+    """
+    most = np.minimum(2.0 * near, SLOPE * ways)
+    flat = np.zeros(len(trained.specs), dtype=bool)
+    for epochs in np.unique(trained.epochs):
+        runs = np.flatnonzero(trained.epochs == epochs)
+        last = max(2, round(LAST * epochs))
+        if epochs >= last:
+            part, half = trained.losses[runs, epochs - last : epochs], last // 2
+            medians = np.median(part[:, :half], axis=1), np.median(part[:, -half:], axis=1)
+            drift = np.abs(medians[0] - medians[1]) / (last - half)
+            flat[runs] = (drift * epochs <= most[runs]) & (np.ptp(part, axis=1) <= near[runs])
+    return flat
+
+
+def _reached(trained: Trained, converged_below: float) -> NDArray[np.int64]:
+    """Find the first epoch from which the loss stays below `converged_below`, (R,)."""
+    high = ~(trained.losses < converged_below) & ~np.isnan(trained.losses)
+    E = high.shape[1]
+    return np.where(high.any(axis=1), E - high[:, ::-1].argmax(axis=1), 0)
+
+
+def _limits(trained: Trained) -> Array:
+    """Say where each loss is going, (R,): a gap that closes as C / t halves when t doubles."""
+    half = np.maximum(trained.epochs // 2 - 1, 0)
+    before = trained.losses[np.arange(len(half)), half]
+    return trained.final_loss - np.clip(np.nan_to_num(before - trained.final_loss), 0.0, NEAR[1])
+
+
+def _nearest(spec: RunSpec, final: float, limit: float, near: float) -> float | None:
+    """Return the level that a loss is at, or else the one that it is going to."""
+    for loss in (final, limit):
+        distances = {abs(level - loss): level for level in spectrum(spec).values()}
+        if distances and min(distances) <= near:
+            return distances[min(distances)]
+    return None

@@ -1,0 +1,149 @@
+"""The network at given parameters, differentiated twice: gradients and exact Hessians of R networks at once.
+
+The Hessian comes column by column, as the derivative of the gradient along each parameter (Pearlmutter, "Fast exact
+multiplication by the Hessian", Neural Computation 6:147, 1994). Where a pre-activation lies on a kink of a ReLU
+the loss has no Hessian; what stands here is then that of one side.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.losses import LOSSES
+from xorlab.numerics.network import activation, sizes, views
+from xorlab.spec import ArchSpec
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One way through R networks, forward and back.
+
+    Attributes
+    ----------
+    W : each layer's matrix (n, k, R), the bias in its last row
+    A : each layer's inputs (N, n, R), the last one 1
+    z, slope, bend : each hidden layer's pre-activations (N, H, R) and its activation's derivatives there
+    dz, da : what a layer's pre-activations and a hidden layer's outputs do to the loss
+    out : the loss's second derivative by the logit (N, 1, R)
+    loss : the mean loss (R,)
+    """
+
+    W: list[Array]
+    A: list[Array]
+    z: list[Array]
+    slope: list[Array]
+    bend: list[Array]
+    dz: list[Array]
+    da: list[Array]
+    out: Array
+    loss: Array
+
+
+def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array) -> Pass:
+    """Go through R networks forward and back.
+
+    Parameters
+    ----------
+    arch, loss : the networks and the name of their loss
+    theta : (P, R) array of parameters
+    X, y : (N, D, R) and (N, R) arrays, or (N, D, 1) and (N, 1) where the runs share them
+    """
+    W = views(theta, sizes(X.shape[1], arch))
+    N, R = len(X), theta.shape[1]
+    build = activation(arch)
+    A, z, slope, bend = [_with(np.broadcast_to(X, (N, X.shape[1], R)), 1.0)], [], [], []
+    for matrix in W[:-1]:
+        z.append(_forward(A[-1], matrix))
+        a, d = np.empty_like(z[-1]), np.empty_like(z[-1])
+        build(z[-1], a, d)()
+        A.append(_with(a, 1.0))
+        slope.append(d)
+        bend.append(ACTIVATIONS[arch.activation].second(z[-1]))
+    logit, targets = _forward(A[-1], W[-1]), y[:, None]
+    rule = LOSSES[loss]
+    first, out = rule.first(logit, targets), rule.second(logit, targets)
+    dz: list[Array] = [first / N]
+    da: list[Array] = []
+    for matrix, d in zip(W[:0:-1], slope[::-1], strict=True):
+        da.insert(0, _back(dz[0], matrix))
+        dz.insert(0, da[0] * d)
+    return Pass(W, A, z, slope, bend, dz, da, out / N, rule.value(logit, targets).mean(axis=(0, 1)))
+
+
+def gradient(way: Pass) -> Array:
+    """Return d loss / d theta, (P, R)."""
+    return _flat([_outer(A, dz) for A, dz in zip(way.A, way.dz, strict=True)])
+
+
+def hessian(way: Pass) -> Array:
+    """Return the second derivatives of each network's loss by its parameters, (R, P, P)."""
+    shapes = [matrix.shape for matrix in way.W]
+    P, R = sum(n * k for n, k, _ in shapes), shapes[0][2]
+    H = np.empty((P, P, R))
+    direction = np.zeros((P, 1))
+    for index in range(P):
+        direction[index] = 1.0
+        H[index] = _along(way, _split(direction, shapes))
+        direction[index] = 0.0
+    columns = np.moveaxis(H, -1, 0)
+    symmetric: Array = 0.5 * (columns + columns.swapaxes(1, 2))
+    return symmetric
+
+
+def eigenvalues(H: Array) -> Array:
+    """Return the eigenvalues (R, P) of R symmetric matrices, ascending; NaN where a matrix is not finite."""
+    finite = np.isfinite(H).all(axis=(1, 2))
+    found = np.full(H.shape[:2], np.nan)
+    found[finite] = np.linalg.eigvalsh(H[finite])
+    return found
+
+
+def _along(way: Pass, V: list[Array]) -> Array:
+    """Return the derivative of the gradient along V, (P, R)."""
+    RA, Rz = [np.zeros_like(way.A[0])], []
+    for A, W, v, slope in zip(way.A, way.W, V, [*way.slope, None], strict=True):
+        Rz.append(_forward(RA[-1], W) + _forward(A, v))
+        if slope is not None:
+            RA.append(_with(slope * Rz[-1], 0.0))
+    Rdz = way.out * Rz[-1]
+    columns: list[Array] = []
+    for layer in reversed(range(len(V))):
+        columns.insert(0, _outer(RA[layer], way.dz[layer]) + _outer(way.A[layer], Rdz))
+        if layer:
+            Rda = _back(Rdz, way.W[layer]) + _back(way.dz[layer], V[layer])
+            Rdz = Rda * way.slope[layer - 1] + way.da[layer - 1] * way.bend[layer - 1] * Rz[layer - 1]
+    return _flat(columns)
+
+
+def _with(a: Array, last: float) -> Array:
+    """Append a row, of `last`, to the units' axis: what the bias meets."""
+    return np.concatenate([a, np.full((len(a), 1, a.shape[2]), last)], axis=1)
+
+
+def _forward(A: Array, W: Array) -> Array:
+    product: Array = np.einsum("nhr,hkr->nkr", A, W)
+    return product
+
+
+def _back(dz: Array, W: Array) -> Array:
+    product: Array = np.einsum("nkr,hkr->nhr", dz, W[:-1])
+    return product
+
+
+def _outer(A: Array, dz: Array) -> Array:
+    product: Array = np.einsum("nhr,nkr->hkr", A, dz)
+    return product
+
+
+def _flat(matrices: list[Array]) -> Array:
+    return np.concatenate([matrix.reshape(-1, matrix.shape[2]) for matrix in matrices])
+
+
+def _split(theta: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
+    """Cut (P, 1) into matrices (n, k, 1)."""
+    ends = np.cumsum([n * k for n, k, _ in shapes])
+    return [part.reshape(n, k, 1) for part, (n, k, _) in zip(np.split(theta, ends[:-1]), shapes, strict=True)]

@@ -1,0 +1,183 @@
+"""R networks of one architecture: forward, loss and backward, with the runs axis last.
+
+A layer's weights and biases are one matrix: W has a row for each input and a last row for the bias,
+met by an input that is always 1. So a layer is one contraction forward and one for its gradient. All
+parameters of all runs are one array theta (P, R), each layer a view of its rows.
+
+What a run computes does not depend on its neighbours, to the bit: elementwise work does not mix runs,
+and every sum goes over another axis than the runs, in an order that does not depend on their number. NumPy would
+reorder such a sum only if there were one run, so R is a multiple of `PAD`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.losses import LOSSES
+from xorlab.components.steps import Step
+from xorlab.numerics.layers import CONTRACTIONS, SUMS, order, summed
+from xorlab.spec import ArchSpec
+
+Array = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
+
+PAD = 8
+"""R is a multiple of this: no kernel of NumPy's then ends in a shorter, differently summed tail."""
+
+
+def sizes(inputs: int, arch: ArchSpec) -> tuple[int, ...]:
+    """Units from the inputs to the output, as in (2, 3, 1)."""
+    return (inputs, *arch.hidden, 1)
+
+
+def activation(arch: ArchSpec) -> Callable[[Array, Array, Array], Step]:
+    """Return build(z, a, slope) of an architecture's activation, with its settings."""
+    entry = ACTIVATIONS[arch.activation]
+    return partial(entry.build, **{name: getattr(arch, name) for name in entry.settings})
+
+
+def rows(units: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Where each layer lies in theta: its first row, its inputs with the bias, its outputs."""
+    layers, start = [], 0
+    for fan_in, fan_out in pairwise(units):
+        layers.append((start, fan_in + 1, fan_out))
+        start += (fan_in + 1) * fan_out
+    return layers
+
+
+def views(theta: Array, units: tuple[int, ...]) -> list[Array]:
+    """Each layer's matrix W (fan_in + 1, fan_out, R) as a view of theta (P, R); the last row is the bias."""
+    R = theta.shape[1]
+    return [theta[start : start + n * k].reshape(n, k, R) for start, n, k in rows(units)]
+
+
+def pack(parameters: dict[str, Array], units: tuple[int, ...]) -> Array:
+    """W1 (R, D, H), b1 (R, H), W2, … as theta (P, R)."""
+    R = len(parameters["b1"])
+    theta = np.empty((sum(n * k for _, n, k in rows(units)), R), order=order(units))
+    for layer, W in enumerate(views(theta, units), start=1):
+        W[:-1] = np.moveaxis(parameters[f"W{layer}"], 0, -1)
+        W[-1] = parameters[f"b{layer}"].T
+    return theta
+
+
+def unpack(theta: Array, units: tuple[int, ...]) -> dict[str, Array]:
+    """Theta (P, R) as W1 (R, D, H), b1 (R, H), W2, …, in arrays of their own."""
+    parameters = {}
+    for layer, W in enumerate(views(theta, units), start=1):
+        parameters[f"W{layer}"] = np.array(np.moveaxis(W[:-1], -1, 0), order="C")
+        parameters[f"b{layer}"] = np.array(W[-1].T, order="C")
+    return parameters
+
+
+def pad(array: NDArray[T]) -> NDArray[T]:
+    """Repeat the last run until the last axis is a multiple of `PAD`; the order in memory stays."""
+    R = array.shape[-1]
+    padded = np.empty_like(array, shape=(*array.shape[:-1], R + -R % PAD))
+    padded[..., :R], padded[..., R:] = array, array[..., -1:]
+    return padded
+
+
+class Network:
+    """Arrays and steps for R networks on batches of N samples; `step` once made, nothing is allocated.
+
+    Parameters
+    ----------
+    arch : the architecture
+    loss : the name of the loss
+    theta, gradient : (P, R) arrays, R a multiple of `PAD`; read by `forward`, written by `backward`
+    batch : N, the number of samples
+    inputs : D, the number of inputs
+    each : True where every run has samples of its own
+    points : the inputs X (N, D) of the only batch there will be, where that is known
+
+    Attributes
+    ----------
+    z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the logit (N, 1, R)
+    total : (1, R) array, the sum of each run's losses over the batch, as of the last `forward`
+    """
+
+    def __init__(
+        self,
+        arch: ArchSpec,
+        loss: str,
+        theta: Array,
+        gradient: Array,
+        *,
+        batch: int,
+        inputs: int,
+        each: bool,
+        points: Array | None = None,
+    ) -> None:
+        R = theta.shape[1]
+        if R % PAD or gradient.shape != theta.shape:
+            raise ValueError(f"theta must be (P, R) with R a multiple of {PAD}; got {theta.shape}")
+        units, activate = sizes(inputs, arch), activation(arch)
+        memory = order(units)
+        products = CONTRACTIONS[memory]
+        self._encode = LOSSES[loss].encode
+        self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1), order=memory)
+        self._target, self._weight = np.empty((batch, 1, R)), np.empty((batch, 1, R))
+        self.total = np.empty((1, R))
+        below: tuple[Array, Array] | None = None
+        self.z: list[Array] = []
+        self._forward: list[Step] = []
+        self._backward: list[Step] = []
+
+        A = self._X
+        if points is not None:
+            A[:, :-1] = points
+        first = SUMS if points is not None and summed(A, memory) else products
+        for layer, (W, dW) in enumerate(zip(views(theta, units), views(gradient, units), strict=True)):
+            z = np.empty((batch, W.shape[1], R), order=memory)
+            dz = np.empty_like(z)
+            self.z.append(z)
+            layer_products = products if below else first
+            self._forward.append(layer_products.affine(A, W, z))
+            steps = [layer_products.weight_gradient(A, dz, dW)]
+            if below is not None:
+                slope, dz_below = below
+                da = np.empty_like(slope)
+                steps += [products.input_gradient(dz, W[:-1], da), partial(np.multiply, da, slope, dz_below)]
+            self._backward = steps + self._backward
+            if layer < len(arch.hidden):
+                A, slope = np.ones((batch, W.shape[1] + 1, R), order=memory), np.empty_like(z)
+                self._forward.append(activate(z, A[:, :-1], slope))
+                below = slope, dz
+        self._forward.append(LOSSES[loss].build(z, self._target, self._weight, self.total, dz))
+
+    def load(self, X: Array, y: Array) -> None:
+        """Take a batch: X (N, D) and y (N,), or (N, D, R) and (N, R) where every run has its own."""
+        self._X[:, :-1] = X
+        target, weight = self._encode(y.reshape(len(y), 1, -1), len(y))
+        self._target[...], self._weight[...] = target, weight
+
+    def forward(self) -> None:
+        """Compute `z` and `total` from theta and the batch."""
+        for step in self._forward:
+            step()
+
+    def backward(self) -> None:
+        """Write d loss / d theta into `gradient`, by the chain rule; `forward` comes first."""
+        for step in self._backward:
+            step()
+
+
+def evaluate(arch: ArchSpec, parameters: dict[str, Array], X: Array) -> Array:
+    """Compute the logits (R, N) of R networks at the inputs X (N, D).
+
+    The networks' `parameters` are W1 (R, D, H), b1 (R, H), W2, …
+    """
+    theta = pack(parameters, sizes(X.shape[1], arch))
+    R = theta.shape[1]
+    theta = pad(theta)
+    network = Network(arch, "bce", theta, np.empty_like(theta), batch=len(X), inputs=X.shape[1], each=False)
+    network.load(X, np.zeros(len(X)))
+    with np.errstate(all="ignore"):
+        network.forward()
+    return np.ascontiguousarray(network.z[-1][:, 0, :R].T)

@@ -1,0 +1,96 @@
+"""What a run was at chosen epochs: it is trained again, and repeats itself to the bit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xorlab.errors import XorlabError
+from xorlab.numerics.training import Trained, shape, train
+from xorlab.spec import RunSpec
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class History:
+    """A run that was trained again, and what it was at T epochs.
+
+    Attributes
+    ----------
+    spec : its specification
+    trained : the whole run, an ensemble of one
+    epochs : (T,) ints, ascending, each the number of updates before
+    losses : (T,) array
+    parameters : W1 (T, D, H), b1 (T, H), W2, b2, …
+    """
+
+    spec: RunSpec
+    trained: Trained
+    epochs: NDArray[np.int64]
+    losses: Array
+    parameters: dict[str, Array]
+
+
+def histories(specs: Sequence[RunSpec], epochs: Sequence[int]) -> list[History]:
+    """Train each run again, and as many shorter ones as there are epochs to look at: a run repeats itself to the bit.
+
+    An epoch after a run's end, which may lie before its last epoch, is its end.
+
+    Raises
+    ------
+    XorlabError
+        Where an epoch is below 0.
+    """
+    if min(epochs) < 0:
+        raise XorlabError(f"an epoch must be at least 0; got {min(epochs)}")
+    kinds: dict[object, list[int]] = {}
+    for index, spec in enumerate(specs):
+        kinds.setdefault(shape(spec), []).append(index)
+    found: dict[int, History] = {}
+    for indices in kinds.values():
+        chosen = [specs[index] for index in indices]
+        found |= zip(indices, _together(chosen, sorted(set(epochs))), strict=True)
+    return [found[index] for index in range(len(specs))]
+
+
+def _together(specs: list[RunSpec], epochs: list[int]) -> list[History]:
+    """Train runs of one shape, each for its own epochs and for those of each snapshot."""
+    shorter = [replace(spec, epochs=min(max(t, 1), spec.epochs)) for spec in specs for t in epochs]
+    trained = train([*specs, *shorter])
+    R, T = len(specs), len(epochs)
+    return [
+        _history(_pick(trained, run), _pick(trained, slice(R + run * T, R + (run + 1) * T)), epochs) for run in range(R)
+    ]
+
+
+def _pick(trained: Trained, runs: int | slice) -> Trained:
+    """Take some of the runs of an ensemble."""
+    rows = slice(runs, runs + 1) if isinstance(runs, int) else runs
+    return Trained(
+        specs=trained.specs[rows],
+        losses=trained.losses[rows],
+        epochs=trained.epochs[rows],
+        stopped=trained.stopped[rows],
+        initial={name: array[rows] for name, array in trained.initial.items()},
+        final={name: array[rows] for name, array in trained.final.items()},
+        final_loss=trained.final_loss[rows],
+        logits=trained.logits[rows],
+    )
+
+
+def _history(whole: Trained, shorter: Trained, epochs: list[int]) -> History:
+    """Keep one snapshot of each epoch; the first is the start itself, for no run is of no epochs."""
+    kept, first = np.unique(np.minimum(epochs, end(whole)), return_index=True)
+    start = kept == 0
+    parameters = {name: array[first] for name, array in shorter.final.items()}
+    for name, array in parameters.items():
+        array[start] = whole.initial[name]
+    losses = np.where(start, whole.losses[0, 0], shorter.final_loss[first])
+    return History(whole.specs[0], whole, kept, losses, parameters)
+
+
+def end(trained: Trained) -> int:
+    """Count the updates before the final parameters of an ensemble of one."""
+    return int(trained.epochs[0]) - (trained.stopped[0] != "epochs")

@@ -1,0 +1,252 @@
+"""The loop: specifications of one shape in, loss histories and parameters out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from xorlab.components import datasets
+from xorlab.numerics.ensemble import Ensemble, Orders, kernel, orders
+from xorlab.numerics.initialization import initialize
+from xorlab.numerics.network import PAD, pack, pad, sizes, unpack
+from xorlab.spec import RunSpec
+
+Array = NDArray[np.float64]
+
+BLOCK = 256
+"""Epochs between two looks at which runs have stopped."""
+CACHE = 2**22
+"""Bytes that the arrays of one ensemble may take: about what a core's share of the caches serves quickly."""
+HISTORY = 2**28
+"""Bytes that the losses of one ensemble may take."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """R trained runs of one shape, in the order of their specifications.
+
+    Attributes
+    ----------
+    specs : R specifications
+    losses : (R, E) array; column t is the loss before the update of epoch t, NaN after a run's last epoch
+    epochs : (R,) ints, how many losses each run recorded
+    stopped : R words: "epochs", "target_loss" or "non_finite", which a loss or a parameter was
+    initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; final ones are the last that are finite, as is their loss
+    final_loss : (R,) array, the loss at the final parameters
+    logits : (R, N) array, the output before its sigmoid for each sample, at the final parameters
+    """
+
+    specs: tuple[RunSpec, ...]
+    losses: Array
+    epochs: NDArray[np.int64]
+    stopped: tuple[str, ...]
+    initial: dict[str, Array]
+    final: dict[str, Array]
+    final_loss: Array
+    logits: Array
+
+
+def units(spec: RunSpec) -> tuple[int, ...]:
+    """Units from the inputs to the output, as in (2, 3, 1)."""
+    return sizes(datasets.load(spec.data)[0].shape[1], spec.arch)
+
+
+def shape(spec: RunSpec) -> tuple[object, ...]:
+    """What the runs of one ensemble have in common; all else may differ from run to run."""
+    X, _ = datasets.load(spec.data)
+    return (spec.arch, X.shape, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
+
+
+def parameter_count(spec: RunSpec) -> int:
+    """Count the weights and biases of a run's network."""
+    return sum((n + 1) * k for n, k in pairwise(units(spec)))
+
+
+def chunk(spec: RunSpec) -> int:
+    """How many runs of this shape to train together, so that their arrays stay in the caches and their losses few."""
+    samples = len(datasets.load(spec.data)[0])
+    per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(units(spec)[1:]))
+    most = max(HISTORY // (8 * spec.epochs), PAD)
+    return min(int(np.clip(CACHE // per_run, 64, 4096)), most) // PAD * PAD
+
+
+def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
+    """Draw a run's initial parameters; the stream that is returned goes on to shuffle its samples."""
+    rng = RandomState(spec.seed)
+    return initialize(spec.init, units(spec), rng), rng
+
+
+def train(
+    specs: Sequence[RunSpec],
+    *,
+    initial: dict[str, Array] | None = None,
+    progress: Callable[[int], object] = lambda epochs: None,
+) -> Trained:
+    """Train R networks together; each one's numbers are the bits it would have alone.
+
+    Parameters
+    ----------
+    specs : R specifications of one `shape`
+    initial : W1 (R, D, H), b1 (R, H), W2, …, to start from these, as from a file, and not from what is drawn; the
+        optimizer's memory is fresh
+    progress : called now and then with the epochs, over all runs, that are settled since the last call
+
+    Raises
+    ------
+    ValueError
+        Where the specifications are of no or of several shapes, or `initial` is not of theirs.
+    SpecError
+        Where a file of initial weights does not fit.
+    """
+    if len({shape(spec) for spec in specs}) != 1:
+        raise ValueError("an ensemble must be of one shape; got none or several")
+    initial, streams = _drawn(specs) if initial is None else _given(specs, initial)
+    loop = _Loop(specs, pack(initial, units(specs[0])), streams)
+    with kernel():
+        while loop.live.size:
+            progress(loop.block())
+        logits = Ensemble(specs, loop.theta).logits()[:, : len(specs)].T.copy()
+    return Trained(
+        specs=tuple(specs),
+        losses=loop.losses,
+        epochs=loop.epochs,
+        stopped=tuple(str(word) for word in loop.stopped),
+        initial=initial,
+        final=unpack(loop.theta, units(specs[0])),
+        final_loss=loop.final_loss,
+        logits=logits,
+    )
+
+
+def _drawn(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState]]:
+    draws = [draw(spec) for spec in specs]
+    initial = {name: np.stack([parameters[name] for parameters, _ in draws]) for name in draws[0][0]}
+    return initial, [rng for _, rng in draws]
+
+
+def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[str, Array], list[RandomState]]:
+    """Check that `initial` holds the R networks; their streams have drawn nothing yet."""
+    wanted: dict[str, tuple[int, ...]] = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(units(specs[0])), start=1):
+        wanted |= {f"W{layer}": (len(specs), fan_in, fan_out), f"b{layer}": (len(specs), fan_out)}
+    got = {name: array.shape for name, array in initial.items()}
+    if got != wanted:
+        raise ValueError(f"initial must be {wanted}; got {got}")
+    return initial, [RandomState(spec.seed) for spec in specs]
+
+
+class _Loop:
+    """The ensemble that is still going, and what is settled.
+
+    Runs are trained in blocks of epochs without looking. A run that turns out to have stopped inside a block
+    is trained again from the block's start to the epoch where it stopped: it repeats itself to the bit.
+    """
+
+    def __init__(self, specs: Sequence[RunSpec], theta: Array, streams: list[RandomState]) -> None:
+        R = len(specs)
+        self._limits = np.array([spec.epochs for spec in specs])
+        self._targets = np.array([-np.inf if spec.target_loss is None else spec.target_loss for spec in specs])
+        self._streams = streams
+        self._samples = len(datasets.load(specs[0].data)[0])
+        self._ensemble = Ensemble(specs, theta)
+        self._done = 0
+        self.live = np.arange(R)
+        self.losses = np.empty((R, self._limits.max()))  # settling a run puts NaN where it has none
+        self.epochs = self._limits.copy()
+        self.stopped = np.full(R, "epochs", dtype="<U11")
+        self.theta = theta.copy()
+        self.final_loss = np.full(R, np.nan)
+
+    def block(self) -> int:
+        """Train the live runs for some epochs, settle those that stopped, and count the settled epochs."""
+        B = int(min(BLOCK, self._limits[self.live].min() - self._done))
+        before = self._ensemble.snapshot()
+        drawn = self._orders(B)
+        rows = np.empty((B + 1, self._ensemble.theta.shape[1]))
+        self._ensemble.epochs(rows[:B], drawn)
+        rows[B] = self._ensemble.losses()
+        seen = rows[:, : self.live.size].T
+        self._mark_lost(seen, before, drawn)
+        self.losses[self.live, self._done : self._done + B] = seen[:, :B]
+
+        settled = B * self.live.size
+        row, stops = self._stops(seen)
+        if stops.any():
+            self._settle(np.flatnonzero(stops), row[stops], seen[stops], before, drawn)
+            settled += int((self._limits[self.live[stops]] - self._done - B).sum())
+            keep = np.flatnonzero(~stops)
+            self.live = self.live[keep]
+            if keep.size:
+                self._ensemble = self._ensemble.select(keep, *self._ensemble.snapshot())
+        self._done += B
+        return settled
+
+    def _mark_lost(self, seen: Array, before: tuple[Array, list[Array]], drawn: Orders | None) -> None:
+        """Write NaN for losses, of `seen` (L, B + 1), whose parameters are not finite, where no loss tells of it."""
+        finite = np.isfinite(self._ensemble.theta[:, : self.live.size]).all(axis=0)
+        lost = np.flatnonzero(~finite & np.isfinite(seen).all(axis=1))
+        if not lost.size:
+            return
+        again, B = self._ensemble.select(lost, *before), seen.shape[1] - 1
+        scratch = np.empty((1, again.theta.shape[1]))
+        drawn = None if drawn is None else pad(drawn[..., lost])
+        for epoch in range(B + 1):
+            finite = np.isfinite(again.theta[:, : lost.size]).all(axis=0)
+            seen[lost[~finite], epoch] = np.nan
+            if epoch < B:
+                again.epochs(scratch, None if drawn is None else drawn[epoch : epoch + 1])
+
+    def _orders(self, epochs: int) -> Orders | None:
+        if not self._ensemble.shuffled:
+            return None
+        return orders([self._streams[run] for run in self.live], epochs, self._samples)
+
+    def _stops(self, seen: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Find which live runs stop, and at which row of `seen` (L, B + 1) their final parameters are.
+
+        A run stops at the row that reaches its target, before the first that is not finite, or at the last.
+        """
+        B, live = seen.shape[1] - 1, self.live
+        hit = _first(seen[:, :B] <= self._targets[live, None], none=B + 1)
+        bad = _first(~np.isfinite(seen), none=B + 1)
+        diverged, reached = bad < hit, hit < bad
+        row = np.where(reached, hit, np.where(diverged, np.maximum(bad - 1, 0), B))
+        self.stopped[live[diverged]], self.epochs[live[diverged]] = "non_finite", self._done + bad[diverged]
+        self.stopped[live[reached]], self.epochs[live[reached]] = "target_loss", self._done + hit[reached] + 1
+        return row, diverged | reached | (self._limits[live] == self._done + B)
+
+    def _settle(
+        self,
+        which: NDArray[np.intp],
+        row: NDArray[np.int64],
+        seen: Array,
+        before: tuple[Array, list[Array]],
+        drawn: Orders | None,
+    ) -> None:
+        """Record the final loss and parameters of the live runs `which`, (S,), which stopped at `row`, (S,)."""
+        runs = self.live[which]
+        for run in runs:
+            self.losses[run, self.epochs[run] :] = np.nan
+        last = seen[np.arange(runs.size), row]
+        self.final_loss[runs] = np.where(np.isfinite(last), last, np.nan)
+        self.theta[:, runs] = self._ensemble.theta[:, which]
+
+        early = row < seen.shape[1] - 1
+        which, row, runs = which[early], row[early], runs[early]
+        if not runs.size:
+            return
+        again = self._ensemble.select(which, *before)
+        scratch = np.empty((1, again.theta.shape[1]))
+        drawn = None if drawn is None else pad(drawn[..., which])
+        for epoch in range(row.max() + 1):
+            now = np.flatnonzero(row == epoch)
+            self.theta[:, runs[now]] = again.theta[:, now]
+            again.epochs(scratch, None if drawn is None else drawn[epoch : epoch + 1])
+
+
+def _first(mask: NDArray[np.bool_], *, none: int) -> NDArray[np.int64]:
+    """Find the column of the first True in each row, `none` where there is none."""
+    return np.where(mask.any(axis=1), mask.argmax(axis=1), none)

@@ -1,0 +1,185 @@
+"""MLflow into pandas: the table of runs, their loss curves, the sweeps."""
+
+import io
+import re
+
+import pandas as pd
+
+from xorlab.errors import XorlabError
+from xorlab.runs import reading
+from xorlab.runs.columns import typed
+from xorlab.spec.text import PARAMETERS
+from xorlab.tracking import store
+from xorlab.tracking.records import DIFF, PLAN
+
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag of a nested run: the id of the run it belongs to."""
+
+COMMIT = "mlflow.source.git.commit"
+"""MLflow's tag of the commit that a run was made with."""
+
+KIND = "xorlab.kind"
+"""The tag that tells a sweep from a run."""
+
+MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
+"""The metrics that every table of runs has a column for, even if no run has a value."""
+
+
+def load(
+    uri: str | None = None, *, experiment: str = "xorlab", sweep: str | None = None, filter: str | None = None
+) -> pd.DataFrame:
+    """Read runs into a tidy table, one row a run; a sweep is its runs, not itself a row.
+
+    Parameters
+    ----------
+    uri
+        The tracking store; `xorlab.tracking.store.uri` says which one None means.
+    experiment
+        The experiment's name.
+    sweep
+        Only the runs of one sweep: its run id, the beginning of it, or ``latest``.
+    filter
+        A condition in MLflow's search language, as in ``params.lr = '0.1' and tags.outcome = 'stuck_ln2'``.
+
+    Returns
+    -------
+    DataFrame
+        Columns run_id, name, sweep, status, start (UTC), duration (seconds), commit, outcome; every parameter, in its
+        type and the specification's order; every other tag that is not MLflow's own; every metric's last
+        value. A metric that has a parameter's name, as ``loss`` has, stands under ``last_loss``. The rows
+        are sorted by the parameters.
+
+    Raises
+    ------
+    XorlabError
+        Where there is no such experiment or sweep, or the filter can't be read.
+    """
+    address = store.uri(uri)
+    parent = None if sweep is None else _find(sweeps(address, experiment=experiment), sweep)
+    reader = reading.reader(address)
+    if filter:
+        reader = reading.Client(address, search=filter)
+    found = _parts(reader, experiment, tag=(PARENT, parent) if parent else None)
+    table = _table(found, kind="run")
+    order = [*(key for key in PARAMETERS if key in table), "start", "run_id"]
+    return table.sort_values(order, ignore_index=True)
+
+
+def sweeps(uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame:
+    """Read an experiment's sweeps, the latest first: run_id, name, status, start, duration, commit, tags, metrics."""
+    found = _parts(reading.reader(store.uri(uri)), experiment, tag=(KIND, "sweep"))
+    return _table(found, kind="sweep").sort_values(["start", "run_id"], ascending=False, ignore_index=True)
+
+
+def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = None) -> pd.DataFrame:
+    """Read the losses of `runs`, a table as `load` makes it, into one long table.
+
+    Parameters
+    ----------
+    runs
+        Which runs; of its columns run_id and sweep are read.
+    uri
+        The tracking store, as for `load`.
+    points
+        No more than about so many epochs a run, even on a log scale and the same throughout a sweep; the first
+        and each run's last are among them. None: every epoch that was logged.
+
+    Returns
+    -------
+    DataFrame
+        Columns run_id, epoch, loss; runs in the order of `runs`, epochs ascending. Where a run was written
+        twice the later value counts.
+    """
+    reader = reading.reader(store.uri(uri))
+    if points is None:
+        found = reader.losses(runs["run_id"].tolist())
+    else:
+        # A run of no sweep is a sweep of one.
+        groups = runs.groupby(runs["sweep"].fillna(runs["run_id"]), sort=False)["run_id"]
+        frames = [reader.thinned(ids.tolist(), points=points) for _, ids in groups]
+        found = pd.concat([reader.losses([]), *frames])
+    order = pd.Index(runs["run_id"]).get_indexer(pd.Index(found["run_id"]))
+    found = found.assign(order=order).drop_duplicates(["order", "epoch"], keep="last")
+    return found.sort_values(["order", "epoch"], ignore_index=True).drop(columns="order")
+
+
+def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame | None:
+    """Read what a sweep asked for: a row a run, a column in its type for each parameter that varies.
+
+    Parameters
+    ----------
+    sweep
+        Its run id, the beginning of it, or ``latest``.
+
+    Returns
+    -------
+    None where the sweep has no plan, as one of an earlier version.
+    """
+    text = _artifact(sweep, uri, experiment, PLAN)
+    return None if text is None else pd.read_csv(io.BytesIO(text), dtype=str).apply(typed)
+
+
+def diff(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> str:
+    """Read what was not committed when a sweep was made, as a patch; nothing where all was."""
+    return (_artifact(sweep, uri, experiment, DIFF) or b"").decode()
+
+
+def _artifact(sweep: str, uri: str | None, experiment: str, name: str) -> bytes | None:
+    address = store.uri(uri)
+    return reading.artifact(address, _find(sweeps(address, experiment=experiment), sweep), name)
+
+
+def _parts(reader: reading.Reader, experiment: str, *, tag: tuple[str, str] | None) -> reading.Parts:
+    found = reader.experiment(experiment)
+    if found is None:
+        raise XorlabError(f"experiment must be one that has runs; got {experiment!r}")
+    return reader.runs(found, tag=tag)
+
+
+def _find(table: pd.DataFrame, sweep: str) -> str:
+    """Return the run id of the one sweep that `sweep` names."""
+    ids = table["run_id"]
+    found = ids[:1] if sweep == "latest" else ids[ids.str.startswith(sweep)]
+    if len(found) != 1:
+        count = "no sweep" if found.empty else f"{len(found)} sweeps"
+        raise XorlabError(
+            f"sweep must be latest or the beginning of one sweep's run id; got {sweep!r}, which is {count}"
+        )
+    return str(found.iloc[0])
+
+
+def _table(parts: reading.Parts, *, kind: str) -> pd.DataFrame:
+    """Join what runs carry to one row a run, and keep those of one kind: run or sweep."""
+    sweep_ids = parts.tags["run_id"][(parts.tags["key"] == KIND) & (parts.tags["value"] == "sweep")]
+    info = parts.info[parts.info["run_id"].isin(sweep_ids) == (kind == "sweep")].set_index("run_id")
+    params, tags, metrics = (_wide(part, info.index) for part in (parts.params, parts.tags, parts.metrics))
+    metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
+    metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
+    own = [key for key in tags if not re.match(f"outcome$|{KIND}$|mlflow[.]", str(key))]
+    known = sorted(map(str, params), key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
+    head = pd.DataFrame(
+        {
+            "name": info["name"],
+            "sweep": _column(tags, PARENT),
+            "status": info["status"],
+            "start": pd.to_datetime(info["start"], unit="ms", utc=True),
+            "duration": (info["end"] - info["start"]).astype("Float64").astype("float64") / 1000.0,
+            "commit": _column(tags, COMMIT),
+            "outcome": _column(tags, "outcome"),
+        }
+    )
+    table = [head, params[known].apply(typed), tags[own], metrics.astype("float64")]
+    return pd.concat(table, axis=1).reset_index(names="run_id")
+
+
+_ORDER = {key: place for place, key in enumerate(PARAMETERS)}
+
+
+def _wide(long: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
+    """Turn run_id, key, value into a row for each run of `index` and a column for each key they have."""
+    return long[long["run_id"].isin(index)].pivot(index="run_id", columns="key", values="value").reindex(index)
+
+
+def _column(tags: pd.DataFrame, key: str) -> pd.Series:
+    """Return a tag's column, empty where no run has it."""
+    return tags[key] if key in tags else pd.Series(index=tags.index, dtype="str")

@@ -1,0 +1,78 @@
+"""What a run or a sweep does beyond its numbers: how it is followed, kept and shared out."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xorlab import rules
+from xorlab.errors import SpecError
+from xorlab.spec import RunSpec
+
+ARTIFACTS = ("run", "sweep", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is judged, printed, logged and tracked; none of it changes the run's numbers.
+
+    Raises
+    ------
+    SpecError
+        Where a value breaks its rule; the message names the key, the rule and the value.
+    """
+
+    converged_below: float = 0.1
+    log_every: int = 1
+    print_every: int = 1000
+    artifacts: str | None = None
+    uri: str | None = None
+    experiment: str = "xorlab"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        below = rules.number("converged_below", self.converged_below, above=0.0)
+        object.__setattr__(self, "converged_below", below)
+        rules.integer("log_every", self.log_every, least=1)
+        rules.integer("print_every", self.print_every, least=1)
+        if self.artifacts is not None:
+            rules.choice("artifacts", self.artifacts, ARTIFACTS)
+        if self.workers is not None:
+            rules.integer("workers", self.workers, least=1)
+        rules.text("tracking.experiment", self.experiment)
+        if self.uri is not None:
+            rules.text("tracking.uri", self.uri)
+
+
+TRACKING = ("uri", "experiment")
+FOLLOWING = tuple(item.name for item in dataclasses.fields(Options) if item.name not in TRACKING)
+SPECIFYING = tuple(item.name for item in dataclasses.fields(RunSpec))
+
+
+def split(config: Mapping[str, Any]) -> tuple[RunSpec, Options]:
+    """Return the two halves of a composed configuration: what decides the numbers, and the rest.
+
+    Parameters
+    ----------
+    config
+        Plain nested mappings, without Hydra's own node.
+
+    Raises
+    ------
+    SpecError
+        Where a key is unknown or a value breaks its rule.
+    """
+    tracking = config.get("tracking", {})
+    _known(config, (*SPECIFYING, *FOLLOWING, "tracking"), "")
+    _known(tracking, TRACKING, "tracking.")
+    chosen = {key: config[key] for key in FOLLOWING if key in config}
+    spec = RunSpec.from_mapping({key: config[key] for key in SPECIFYING if key in config})
+    return spec, Options(**chosen, **tracking)
+
+
+def _known(mapping: Any, keys: tuple[str, ...], prefix: str) -> None:
+    if not isinstance(mapping, Mapping):
+        raise SpecError(f"{prefix.rstrip('.')} must be a group of settings; got {mapping!r}")
+    for key in mapping:
+        if key not in keys:
+            raise SpecError(f"{prefix}{key} is not a key; the keys are {', '.join(prefix + name for name in keys)}")

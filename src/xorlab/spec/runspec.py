@@ -1,0 +1,224 @@
+"""The specification of a run: everything that decides its numbers, and nothing else."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from xorlab import rules
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.datasets import DATASETS, ENCODINGS
+from xorlab.components.initializers import BIASES, INITIALIZERS
+from xorlab.components.losses import LOSSES
+from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.parameters import Component
+from xorlab.errors import SpecError
+
+T = TypeVar("T")
+
+NUMERICS = 2
+"""The version of the numerics; it is part of every identity and changes when any run's bits would."""
+
+
+class Part:
+    """A part of a specification that chooses a component by its name; the component's parameters are fields."""
+
+    name: str
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, parameter: str) -> Any:
+            """Return the value of a parameter, None where the component does not have it."""
+
+
+def _with_parameters(table: Mapping[str, Component]) -> Callable[[type[T]], type[T]]:
+    """Give a class a field, None at first, for each parameter that any component of `table` has."""
+
+    def widen(cls: type[T]) -> type[T]:
+        for component in table.values():
+            for name, parameter in component.parameters.items():
+                cls.__annotations__.setdefault(name, parameter.kind | None)
+                setattr(cls, name, None)
+        return cls
+
+    return widen
+
+
+def _settle(part: Part, group: str, table: Mapping[str, Component]) -> None:
+    """Fill in the parameters that `part.name` has, check them, and refuse those that it does not have."""
+    own = table[rules.choice(f"{group}.name", part.name, table)].parameters
+    for key in {name: None for component in table.values() for name in component.parameters}:
+        value = getattr(part, key)
+        if key in own:
+            value = own[key].default if value is None else value
+            object.__setattr__(part, key, None if value is None else own[key].rule(f"{group}.{key}", value))
+        elif value is not None:
+            raise SpecError(f"{group}.{key} does not belong to {group}={part.name}; got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+@_with_parameters(DATASETS)
+class DataSpec(Part):
+    """The data: a name, an encoding of the inputs, and the parameters that the data set has."""
+
+    name: str = "xor"
+    encoding: str = "binary"
+
+    def __post_init__(self) -> None:
+        _settle(self, "data", DATASETS)
+        rules.choice("data.encoding", self.encoding, ENCODINGS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchSpec:
+    """The architecture: hidden widths from the input on, their activation, one sigmoid output."""
+
+    hidden: tuple[int, ...] = (3,)
+    activation: str = "relu"
+    relu_grad_at_zero: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.hidden, str) or not isinstance(self.hidden, list | tuple):
+            raise SpecError(f"arch.hidden must be a list of widths, as in [3] or [5,5]; got {self.hidden!r}")
+        widths = tuple(rules.integer("a width in arch.hidden", width, least=1) for width in self.hidden)
+        object.__setattr__(self, "hidden", widths)
+        rules.choice("arch.activation", self.activation, ACTIVATIONS)
+        slope = rules.number("arch.relu_grad_at_zero", self.relu_grad_at_zero)
+        if not 0.0 <= slope <= 1.0:
+            raise SpecError(f"arch.relu_grad_at_zero must be from 0 to 1; got {slope:g}")
+        object.__setattr__(self, "relu_grad_at_zero", slope + 0.0)  # -0.0 is the same setting
+
+
+@dataclass(frozen=True, kw_only=True)
+@_with_parameters(INITIALIZERS)
+class InitSpec(Part):
+    """The initial weights: a scheme, its parameters, and whether biases are zero or drawn as weights are.
+
+    A file is known by the sha256 of its bytes, so that moving it does not change the run's identity.
+    """
+
+    name: str = "normal"
+    biases: str | None = None
+
+    def __post_init__(self) -> None:
+        _settle(self, "init", INITIALIZERS)
+        scheme = INITIALIZERS[self.name]
+        biases = rules.choice("init.biases", scheme.biases if self.biases is None else self.biases, BIASES)
+        object.__setattr__(self, "biases", biases)
+        if biases == "drawn" and not scheme.draws_biases:
+            raise SpecError(f"init.biases must be zero for init={self.name}, which has no law for them; got 'drawn'")
+        if scheme.draw is None:
+            self._settle_file()
+
+    def _settle_file(self) -> None:
+        if not isinstance(self.path, str):
+            raise SpecError(f"init.path must name an .npz file of weights W1, b1, …; got {self.path!r}")
+        if self.sha256 is None:
+            try:
+                content = Path(self.path).read_bytes()
+            except (OSError, ValueError) as error:
+                raise SpecError(f"init.path must name a readable .npz file; got {self.path!r}") from error
+            object.__setattr__(self, "path", str(Path(self.path).resolve()))
+            object.__setattr__(self, "sha256", hashlib.sha256(content).hexdigest())
+
+
+@dataclass(frozen=True, kw_only=True)
+@_with_parameters(OPTIMIZERS)
+class OptimizerSpec(Part):
+    """The update rule and the parameters that it has, in PyTorch's conventions."""
+
+    name: str = "gd"
+
+    def __post_init__(self) -> None:
+        _settle(self, "optimizer", OPTIMIZERS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that decides a run's numbers.
+
+    Raises
+    ------
+    SpecError
+        Where a value breaks its rule; the message names the key, the rule and the value.
+    """
+
+    data: DataSpec = field(default_factory=DataSpec)
+    arch: ArchSpec = field(default_factory=ArchSpec)
+    init: InitSpec = field(default_factory=InitSpec)
+    optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
+    loss: str = "bce"
+    lr: float = 0.1
+    batch_size: int | str = "full"
+    shuffle: bool = False
+    epochs: int = 10_000
+    target_loss: float | None = None
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        rules.choice("loss", self.loss, LOSSES)
+        object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
+        if self.batch_size != "full":
+            if isinstance(self.batch_size, str):
+                raise SpecError(f"batch_size must be full or a whole number; got {self.batch_size!r}")
+            rules.integer("batch_size", self.batch_size, least=1)
+        rules.boolean("shuffle", self.shuffle)
+        rules.integer("epochs", self.epochs, least=1)
+        if self.target_loss is not None:
+            object.__setattr__(self, "target_loss", rules.number("target_loss", self.target_loss, above=0.0))
+        rules.seed("seed", self.seed)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Build a specification from plain nested mappings; every key must be one of the fields."""
+        return cls(**_arguments(cls, mapping, ""))
+
+    def nested(self) -> dict[str, Any]:
+        """Return plain nested dictionaries without what does not apply; `from_mapping` takes them back."""
+        return {key: _plain(value) for key, value in vars(self).items() if value is not None}
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the specification flattened with dots, as in ``{"lr": 0.1, "arch.hidden": [3], …}``."""
+        return dict(_flatten(self.nested(), ""))
+
+    @property
+    def identity(self) -> str:
+        """The sha256 of the sorted-key JSON of the specification and the version of the numerics."""
+        content = self.nested()
+        content["init"].pop("path", None)
+        text = json.dumps({"numerics": NUMERICS, "spec": content}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+PARTS: dict[str, type] = {"data": DataSpec, "arch": ArchSpec, "init": InitSpec, "optimizer": OptimizerSpec}
+
+
+def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:
+    if not isinstance(mapping, Mapping):
+        raise SpecError(f"{prefix.rstrip('.')} must be a group of settings; got {mapping!r}")
+    known = [item.name for item in dataclasses.fields(cls)]
+    for key in mapping:
+        if key not in known:
+            raise SpecError(f"{prefix}{key} is not a key; the keys are {', '.join(prefix + name for name in known)}")
+    return {
+        key: PARTS[key](**_arguments(PARTS[key], value, f"{key}.")) if not prefix and key in PARTS else value
+        for key, value in mapping.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a part as a dictionary without what it does not have, a tuple as a list."""
+    if dataclasses.is_dataclass(value):
+        return {key: _plain(item) for key, item in vars(value).items() if item is not None}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _flatten(nested: dict[str, Any], prefix: str) -> Any:
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

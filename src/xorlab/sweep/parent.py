@@ -1,0 +1,139 @@
+"""What a sweep brings in: each chunk's runs tracked, and the tables, picture and files of their parent."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xorlab import figures
+from xorlab.diagnosis import levels, wording
+from xorlab.numerics import training
+from xorlab.spec import RunSpec
+from xorlab.spec.options import Options
+from xorlab.sweep import recording
+from xorlab.sweep.jobs import Job, JobResult
+from xorlab.sweep.pool import Chunk
+from xorlab.sweep.tables import REPLICATES, Table, explain, tabulate
+from xorlab.tracking.tracker import Tracker
+
+OWN_FILES = 1000
+"""In a sweep of more runs than this the parent carries their weights and configurations."""
+PANELS = 12
+"""A sweep of more settings than this has its curves in one panel."""
+CURVE_POINTS = 200
+"""Points of each curve in a sweep's picture."""
+
+
+@dataclass
+class Harvest:
+    """What has come of a sweep's jobs so far, and what its parent will carry."""
+
+    jobs: Sequence[Job]
+    options: Options
+    swept: Sequence[str]
+    results: dict[int, JobResult] = field(default_factory=dict)
+    curves: list[tuple[str, NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=list)
+    weights: dict[str, dict[str, list[NDArray[Any]]]] = field(
+        default_factory=lambda: {"initial_weights": defaultdict(list), "final_weights": defaultdict(list)}
+    )
+
+    def track(self, chunk: Chunk, tracker: Tracker, parent: str) -> list[str]:
+        """Write a chunk's runs and return their outcomes."""
+        places = chunk.places
+        if chunk.trained is None:
+            record = recording.failure(chunk, self.jobs[places[0]].spec, self._name(places[0]))
+            self.results[places[0]] = JobResult(tracker.write([record], parent=parent)[0], None, None, chunk.error)
+            return ["failed"]
+        keep = self._artifacts() == "run"
+        every = self.options.log_every
+        records = [
+            recording.run(
+                chunk,
+                index,
+                self._name(place),
+                log_every=every,
+                artifacts=recording.files(chunk, index, self.jobs[place].config) if keep else {},
+            )
+            for index, place in enumerate(places)
+        ]
+        ids = tracker.write(records, parent=parent)
+        for place, run_id, verdict, record in zip(places, ids, chunk.verdicts, records, strict=True):
+            self.results[place] = JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
+            kept = len(record.epochs)
+            points = np.unique(np.geomspace(1, max(kept, 1), CURVE_POINTS).astype(int))[:kept] - 1
+            self.curves.append((run_id, record.epochs[points], record.losses[points]))
+        if self._artifacts() == "sweep":
+            self._collect(chunk, ids)
+        return [verdict.outcome for verdict in chunk.verdicts]
+
+    def outcomes(self) -> list[str]:
+        """Return each job's outcome, in order; failed where it has none."""
+        return [self.results[place].outcome or "failed" for place in range(len(self.jobs))]
+
+    def tables(self) -> dict[str, Table]:
+        """Lay out the outcomes by what was swept, and the causes by outcome."""
+        places = range(len(self.jobs))
+        causes = [self.results[place].cause for place in places]
+        return {
+            "table": tabulate([self._setting(place) for place in places], self.outcomes()),
+            "causes": explain(self.outcomes(), causes),
+        }
+
+    def artifacts(self, tables: Mapping[str, Table]) -> dict[str, bytes]:
+        """Make what the parent carries: the tables, the picture of all curves, and files for many runs."""
+        found = {f"{name}.csv": table.csv().encode() for name, table in tables.items()}
+        if self.curves:
+            found["curves.png"] = self._picture()
+        if self._artifacts() == "sweep":
+            configs = {self.results[place].run_id: dict(job.config) for place, job in enumerate(self.jobs)}
+            found["configs.json"] = json.dumps(configs, default=str).encode()
+            for kind, arrays in self.weights.items():
+                found[f"{kind}.npz"] = recording.npz({key: np.concatenate(parts) for key, parts in arrays.items()})
+        return found
+
+    def _picture(self) -> bytes:
+        ids, epochs, losses = zip(*self.curves, strict=True)
+        lengths = [len(points) for points in epochs]
+        columns = {"run_id": np.repeat(ids, lengths), "epoch": np.concatenate(epochs), "loss": np.concatenate(losses)}
+        curves = pd.DataFrame(columns)
+        compared = [key for key in self.swept if key not in REPLICATES]
+        runs = pd.DataFrame(
+            {"run_id": result.run_id, "outcome": result.outcome, **self._setting(place)}
+            for place, result in self.results.items()
+            if result.outcome
+        )
+        panels = runs.groupby(compared).ngroups if compared else 1
+        named = {name: level for spec in self._kinds() for name, level in levels.spectrum(spec).items()}
+        by = compared if panels <= PANELS else []
+        return figures.png(figures.sweep_curves(curves, runs, named, by=by))
+
+    def _kinds(self) -> list[RunSpec]:
+        """Return one specification for each data set and loss of the sweep."""
+        return list({(job.spec.data, job.spec.loss): job.spec for job in self.jobs}.values())
+
+    def _collect(self, chunk: Chunk, ids: list[str]) -> None:
+        """Add a chunk's weights to the sweep's, by the networks' units: ``2-3-1/W1`` (R, 2, 3), ``2-3-1/run_id``."""
+        assert chunk.trained is not None
+        units = "-".join(map(str, training.units(chunk.trained.specs[0])))
+        for kind, parameters in zip(self.weights, (chunk.trained.initial, chunk.trained.final), strict=True):
+            for key, array in {"run_id": np.array(ids), **parameters}.items():
+                self.weights[kind][f"{units}/{key}"].append(array)
+
+    def _artifacts(self) -> str:
+        return self.options.artifacts or ("run" if len(self.jobs) <= OWN_FILES else "sweep")
+
+    def _setting(self, place: int) -> dict[str, str]:
+        """Return the swept keys of a job and their values, as typed."""
+        pairs = (text.lstrip("+~").partition("=") for text in self.jobs[place].overrides)
+        values = {key: value for key, _, value in pairs}
+        return {key: values.get(key, "") for key in self.swept}
+
+    def _name(self, place: int) -> str:
+        return " ".join(f"{key}={value}" for key, value in self._setting(place).items()) or wording.title(
+            self.jobs[place].spec
+        )

@@ -1,0 +1,197 @@
+"""What MLflow is told: trained runs and whole sweeps as records."""
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from xorlab import figures
+from xorlab.components import datasets
+from xorlab.diagnosis import wording
+from xorlab.diagnosis.levels import spectrum
+from xorlab.diagnosis.outcomes import phrase
+from xorlab.diagnosis.verdict import Verdict
+from xorlab.numerics.network import evaluate
+from xorlab.spec import DataSpec, RunSpec
+from xorlab.sweep.pool import Chunk
+from xorlab.sweep.tables import Table
+from xorlab.tracking.records import Data, Record
+
+Array = NDArray[np.float64]
+
+GRID = 201
+"""Points along each side of the decision surface."""
+
+
+def opening(spec: RunSpec, name: str) -> Record:
+    """What is known of a run before it trains."""
+    return Record(name=name, params=_params(spec), tags={"spec": spec.identity}, data=_data(spec.data))
+
+
+def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mapping[str, bytes]) -> Record:
+    """The record of one run of a chunk, whole."""
+    assert chunk.trained is not None
+    spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
+    epochs = int(chunk.trained.epochs[index])
+    mine = (chunk.kept < epochs) & ((chunk.kept % log_every == 0) | (chunk.kept == epochs - 1))
+    return Record(
+        name=name,
+        description=wording.description(spec, verdict, epochs=epochs),
+        params=_params(spec),
+        tags={"spec": spec.identity, "outcome": verdict.outcome, **_tags(verdict)},
+        metrics=_metrics(verdict, epochs),
+        step=max(epochs - 1, 0),
+        epochs=chunk.kept[mine],
+        losses=chunk.trained.losses[index, mine],
+        start=round(1000 * chunk.start),
+        end=round(1000 * chunk.end),
+        data=_data(spec.data),
+        artifacts=artifacts,
+    )
+
+
+def failure(chunk: Chunk, spec: RunSpec, name: str) -> Record:
+    """The record of a run that could not be trained."""
+    return Record(
+        name=name,
+        description=f"**{wording.title(spec)}**\n\nFailed: {chunk.error}\n",
+        params=_params(spec),
+        tags={"spec": spec.identity, "error": str(chunk.error)},
+        start=round(1000 * chunk.start),
+        end=round(1000 * chunk.end),
+        status="FAILED",
+        data=_data(spec.data),
+    )
+
+
+def files(chunk: Chunk, index: int, config: Mapping[str, Any]) -> dict[str, bytes]:
+    """A run's own files: its weights before and after, and the composed configuration."""
+    assert chunk.trained is not None
+    initial, final = (
+        {key: array[index] for key, array in parameters.items()}
+        for parameters in (chunk.trained.initial, chunk.trained.final)
+    )
+    return {
+        "initial_weights.npz": npz(initial),
+        "final_weights.npz": npz(final),
+        "config.yaml": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode(),
+    }
+
+
+def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
+    """A single run's pictures: its loss, and for two inputs p(x1, x2) over the plane."""
+    assert chunk.trained is not None
+    spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
+    title = f"{wording.title(spec)}: {phrase(verdict.outcome)}"
+    loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=title)
+    drawn = {"loss.png": figures.png(loss)}
+    X, y = datasets.load(spec.data)
+    if X.shape[1] == 2:
+        x1, x2 = (_axis(X[:, column]) for column in (0, 1))
+        points = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
+        final = {key: array[index : index + 1] for key, array in chunk.trained.final.items()}
+        p = 0.5 * (1.0 + np.tanh(0.5 * evaluate(spec.arch, final, points)))
+        surface = figures.decision_surface(x1, x2, p.reshape(x2.size, x1.size), X, y, title)
+        drawn["surface.png"] = figures.png(surface)
+    return drawn
+
+
+def npz(arrays: Mapping[str, Array]) -> bytes:
+    """Arrays as the bytes of an .npz file."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def sweep(
+    name: str,
+    specs: Sequence[RunSpec],
+    *,
+    swept: Sequence[str],
+    command: str,
+    tables: Iterable[Table] = (),
+    outcomes: Sequence[str] = (),
+) -> Record:
+    """The record of a sweep, the parent of its runs: what they share, what was swept and, in the end, its outcome."""
+    shared = set(_params(specs[0]).items()).intersection(*(_params(spec).items() for spec in specs[1:]))
+    about = f"A sweep of {len(specs):,} runs: `{command}`\n"
+    counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.GAP) for table in tables)
+    counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
+    return Record(
+        name=name,
+        description="\n".join(part for part in (about, counted) if part),
+        params=dict(sorted(shared)),
+        tags={"xorlab.kind": "sweep", "swept": ",".join(swept), "command": command},
+        metrics={key: float(number) for key, number in counts.items()},
+    )
+
+
+def plan(specs: Sequence[RunSpec]) -> bytes:
+    """What a sweep asks for, before it trains: a row a run with the parameters that vary, as .csv."""
+    rows = [_params(spec) for spec in specs]
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    varying = [key for key in keys if len({row.get(key) for row in rows}) > 1]
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, varying or ["seed"], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return lines.getvalue().encode()
+
+
+def _params(spec: RunSpec) -> dict[str, str]:
+    return {key: str(value) for key, value in spec.parameters().items()}
+
+
+def _data(spec: DataSpec) -> Data:
+    X, y = datasets.load(spec)
+    return Data(name=spec.name, X=X, y=y)
+
+
+def _metrics(verdict: Verdict, epochs: int) -> dict[str, float]:
+    seen = verdict.evidence
+    states = [state for layer in seen.units for state in layer]
+    metrics = {
+        "final_loss": verdict.final_loss,
+        "accuracy": verdict.accuracy,
+        "epochs_run": float(epochs),
+        "epochs_to_converge": math.nan if verdict.epochs_to_converge is None else float(verdict.epochs_to_converge),
+        "gradient_norm": seen.gradient_norm,
+        "hessian_min": seen.hessian_min,
+        "hessian_max": seen.hessian_max,
+        "lr_lambda_max": seen.lr_lambda_max,
+        "interaction": seen.interaction,
+        "loss_bound": seen.bound,
+        **({f"units_{state}": float(states.count(state)) for state in ("dead", "on", "split")} if states else {}),
+    }
+    return {key: value for key, value in metrics.items() if math.isfinite(value)}
+
+
+def _tags(verdict: Verdict) -> dict[str, str]:
+    """The cause and the evidence that is words."""
+    seen = verdict.evidence
+    plateaus = (
+        f"{level}: {count} epochs" + (f", left at {seen.left_at[level]}" if level in seen.left_at else "")
+        for level, count in seen.epochs_at.items()
+        if count
+    )
+    tags = {
+        "cause": verdict.cause,
+        "units": " | ".join(" ".join(layer) for layer in seen.units),
+        "partition": seen.partition,
+        "plateaus": "; ".join(plateaus),
+        "staying": "certified" if seen.certified else "observed" if verdict.outcome.startswith("stuck") else None,
+        "kink": "a pre-activation is 0: the Hessian is of one side" if seen.kink else None,
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _axis(values: Array) -> Array:
+    """A grid's coordinates: the data's range and half as much again on each side."""
+    low, high = values.min(), values.max()
+    return np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), GRID)

@@ -1,0 +1,137 @@
+"""From specifications to tracked runs: a single run that tells its story, and a sweep that counts its outcomes."""
+
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xorlab.diagnosis import wording
+from xorlab.errors import SpecError
+from xorlab.spec.options import Options
+from xorlab.sweep import pool, recording, terminal
+from xorlab.sweep.jobs import Job, JobResult
+from xorlab.sweep.parent import Harvest
+from xorlab.sweep.pool import Chunk
+from xorlab.tracking import store
+from xorlab.tracking.interrupts import held, terminable
+from xorlab.tracking.records import PLAN
+from xorlab.tracking.tracker import Tracker
+
+LINE = 100
+"""Columns of a paragraph in the terminal."""
+
+
+def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
+    """Train and track a single run, and tell what happened to it.
+
+    Parameters
+    ----------
+    job : the run
+    options : how it is judged, printed and tracked
+    folder : where the default store lies
+
+    Raises
+    ------
+    SpecError
+        Where a file of initial weights does not fit.
+    StoreError
+        Where the store can't be used.
+    """
+    uri = store.uri(options.uri, folder=folder)
+    tracker = Tracker(uri, options.experiment, folder=folder)
+    name = wording.title(job.spec)
+    with terminable(), tracker.running(recording.opening(job.spec, name)) as run_id:
+        with terminal.Bars(runs=1, epochs=job.spec.epochs) as bars:
+            chunk = next(_chunks([job], replace(options, workers=1, log_every=1), bars))
+        if chunk.trained is None:
+            raise SpecError(str(chunk.error))
+        _tell(chunk, options.print_every)
+        artifacts = {}
+        if options.artifacts != "none":
+            artifacts = {**recording.files(chunk, 0, job.config), **recording.pictures(chunk, 0)}
+        tracker.close(run_id, recording.run(chunk, 0, name, log_every=options.log_every, artifacts=artifacts))
+    _point_to(uri, tracker.experiment_id, run_id, folder)
+    verdict = chunk.verdicts[0]
+    return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
+
+
+def run_many(
+    jobs: Sequence[Job], options: Options, *, swept: Sequence[str], command: str, folder: Path
+) -> list[JobResult]:
+    """Train and track the runs of a sweep under one parent, and count what happened to them.
+
+    Parameters
+    ----------
+    jobs : the runs
+    options : how they are judged and tracked, and by how many workers
+    swept : the keys that vary, in the order they were typed
+    command : the command as typed
+    folder : where the default store lies
+
+    Returns
+    -------
+    One result a job, in order.
+
+    Raises
+    ------
+    StoreError
+        Where the store can't be used.
+    """
+    uri = store.uri(options.uri, folder=folder)
+    tracker = Tracker(uri, options.experiment, folder=folder)
+    specs = [job.spec for job in jobs]
+    name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"
+    about: dict[str, Any] = {"swept": swept, "command": command}
+    with terminable(), tracker.running(recording.sweep(name, specs, **about)) as parent:
+        tracker.add_artifacts(parent, {PLAN: recording.plan(specs)})
+        harvest = Harvest(jobs, options, swept)
+        epochs = sum(spec.epochs for spec in specs)
+        try:
+            with terminal.Bars(runs=len(jobs), epochs=epochs) as bars:
+                for chunk in _chunks(jobs, options, bars):
+                    with held():
+                        bars.tracked(harvest.track(chunk, tracker, parent))
+        except BaseException:
+            print(f"{len(harvest.results):,} of {len(jobs):,} runs are finished and kept", file=sys.stderr)
+            raise
+        tables = harvest.tables()
+        done = recording.sweep(name, specs, tables=tables.values(), outcomes=harvest.outcomes(), **about)
+        tracker.close(parent, replace(done, artifacts=harvest.artifacts(tables)))
+    for table in tables.values():
+        terminal.show(table)
+    _point_to(uri, tracker.experiment_id, parent, folder)
+    return [harvest.results[place] for place in range(len(jobs))]
+
+
+def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Iterator[Chunk]:
+    return pool.stream(
+        [job.spec for job in jobs],
+        converged_below=options.converged_below,
+        log_every=options.log_every,
+        workers=options.workers,
+        progress=bars.trained,
+    )
+
+
+def _tell(chunk: Chunk, every: int) -> None:
+    """Print a run's losses, its predictions and its outcome."""
+    assert chunk.trained is not None
+    spec, verdict = chunk.trained.specs[0], chunk.verdicts[0]
+    print(wording.title(spec))
+    epochs = int(chunk.trained.epochs[0])
+    for epoch in range(0, epochs, every):
+        print(f"Epoch {epoch}, Loss: {chunk.trained.losses[0, epoch]:.4f}")
+    print("Predictions:")
+    for line in wording.predictions(spec, chunk.trained.logits[0]):
+        print(f"  {line}")
+    print(textwrap.fill(f"Outcome: {wording.verdict(spec, verdict, epochs=epochs)}", LINE))
+
+
+def _point_to(uri: str, experiment_id: str, run_id: str, folder: Path) -> None:
+    """Say where a run is and how to see it."""
+    print(f"Run {run_id} in {store.shown(uri)}")
+    elsewhere = "" if uri == store.default(folder) else f" --backend-store-uri '{store.shown(uri)}'"
+    where = f"run `mlflow ui{elsewhere}` in {folder} and open " if not uri.startswith("http") else "open "
+    print(f"To see it, {where}{store.page(uri, experiment_id, run_id)}")

@@ -1,0 +1,86 @@
+"""A sweep's table: rows and columns are what was swept, cells count outcomes."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xorlab.diagnosis.outcomes import ordered, phrase
+
+REPLICATES = ("seed",)
+"""Keys that are repeated to count over, not compared."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text under column heads; the first column names the rows."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self, *, gap: str = "") -> str:
+        """Return the table in Markdown; `gap` follows each cell but the last of a row."""
+        head, *rows = (f"| {f'{gap} | '.join(line)} |" for line in (self.head, *self.rows))
+        return "\n".join([head, f"|{' --- |' * len(self.head)}", *rows]) + "\n"
+
+    def csv(self) -> str:
+        """Return the table as comma-separated values."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.head, *self.rows])
+        return text.getvalue()
+
+
+def short(outcome: str) -> str:
+    """Name an outcome where the word stuck goes without saying: ``ln2`` for ``stuck_ln2``."""
+    return outcome.removeprefix("stuck_")
+
+
+def count(outcomes: Iterable[str]) -> str:
+    """Count the outcomes of a cell: ``7/10 converged, 2 ln2, 1 0.477``."""
+    counts = Counter(outcomes)
+    converged = counts.pop("converged", 0)
+    others = [f"{number} {short(outcome)}" for outcome, number in counts.most_common()]
+    return ", ".join([f"{converged}/{converged + counts.total()} converged", *others])
+
+
+def explain(outcomes: Sequence[str], causes: Sequence[str | None]) -> Table:
+    """Count the causes within each outcome; a run that converged has none."""
+    found = {
+        outcome: [cause for at, cause in zip(outcomes, causes, strict=True) if at == outcome] for outcome in outcomes
+    }
+    rows = [
+        (
+            phrase(outcome),
+            f"{len(found[outcome]):,}",
+            ", ".join(f"{n:,} {why}" for why, n in _commonest(found[outcome])),
+        )
+        for outcome in ordered(found)
+    ]
+    return Table(head=("outcome", "runs", "causes"), rows=tuple(rows))
+
+
+def _commonest(causes: Iterable[str | None]) -> list[tuple[str, int]]:
+    return Counter(cause.replace("_", " ") for cause in causes if cause).most_common()
+
+
+def tabulate(settings: Sequence[dict[str, str]], outcomes: Sequence[str]) -> Table:
+    """Lay out the outcomes of runs by what was swept.
+
+    The last swept key makes the columns, all before it the rows; one key makes rows only. Seeds are counted over.
+
+    Parameters
+    ----------
+    settings : R dictionaries of the swept keys and their values, in the order they were typed
+    outcomes : R outcomes
+    """
+    keys = [key for key in (settings[0] if settings else {}) if key not in REPLICATES]
+    down, across = (keys[:-1], keys[-1:]) if len(keys) > 1 else (keys, [])
+    cells: dict[tuple[str, str], list[str]] = {}
+    for setting, outcome in zip(settings, outcomes, strict=True):
+        place = tuple(" ".join(f"{key}={setting[key]}" for key in part) for part in (down, across))
+        cells.setdefault((place[0], place[1]), []).append(outcome)
+    names = list(dict.fromkeys(row for row, _ in cells))
+    columns = list(dict.fromkeys(column for _, column in cells))
+    rows = [(row or "all", *(count(cells.get((row, column), [])) for column in columns)) for row in names]
+    return Table(head=(" ".join(down), *(column or "outcomes" for column in columns)), rows=tuple(rows))

@@ -1,0 +1,223 @@
+"""Where runs are kept: the address of a tracking store, its creation, its database and its pages."""
+
+import functools
+import hashlib
+import logging
+import os
+import re
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from filelock import FileLock
+from mlflow.entities import ExperimentTag
+from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import create_sqlalchemy_engine
+from mlflow.tracking._tracking_service.utils import _get_store
+
+from xorlab.errors import StoreError
+from xorlab.tracking import views
+
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # its migrations are no news
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+"""The folder of the checkout that the package lies in."""
+
+REVISIONS = ("dc11669786a5",)
+"""The revisions of MLflow's schema whose tables xorlab reads and writes itself; tests prove each."""
+
+DATABASES = ("sqlite", "postgresql")
+"""The databases that xorlab reads and writes itself."""
+
+UI = "http://127.0.0.1:5000"
+"""Where a plain ``mlflow ui`` answers."""
+
+
+def uri(explicit: str | None = None, *, folder: Path = CHECKOUT) -> str:
+    """Return `explicit`, else MLFLOW_TRACKING_URI, else MLflow's own default in `folder`."""
+    return explicit or os.environ.get("MLFLOW_TRACKING_URI") or default(folder)
+
+
+def default(folder: Path) -> str:
+    """Return the store that a plain ``mlflow ui`` shows in `folder`."""
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+
+
+def ready(uri: str) -> None:
+    """Make the store usable: create its database where there is none, and open it once.
+
+    Any number of processes may call this at once. Quick when the store is there.
+
+    Raises
+    ------
+    StoreError
+        Where the store can't be made or does not answer; one line.
+    """
+    with reported(uri):
+        PREPARATIONS.get(_scheme(uri), _open)(uri)
+
+
+def experiment_id(uri: str, name: str) -> str:
+    """Return the id of the experiment of this name, created, with its views, or restored as need be."""
+    with reported(uri):
+        store = _open(uri)
+        found = store.get_experiment_by_name(name)
+        if found is None:
+            return _create_experiment(store, name)
+        if found.lifecycle_stage == "deleted":
+            store.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+
+def add_views(uri: str, experiment_id: str) -> None:
+    """Give an experiment the views that it lacks, as one that was made otherwise does."""
+    with reported(uri):
+        store = _open(uri)
+        there = store.get_experiment(experiment_id).tags
+        for key in views.TAGS.keys() - there.keys():
+            store.set_experiment_tag(experiment_id, ExperimentTag(key, views.TAGS[key]))
+
+
+@functools.cache
+def engine(uri: str) -> sqlalchemy.Engine | None:
+    """Return the database that holds the runs, or None where only MlflowClient may be asked.
+
+    None is for tracking servers, other kinds of store, and databases whose revision is not in `REVISIONS`.
+
+    Raises
+    ------
+    StoreError
+        Where the database is not there.
+    """
+    if _scheme(uri) not in DATABASES:
+        return None
+    if _scheme(uri) == "sqlite" and not _is_made(_file(uri)):
+        raise StoreError(f"tracking.uri must name a store that has runs; got {shown(uri)}, where there is none")
+    with reported(uri):
+        found = create_sqlalchemy_engine(uri)
+        if found.dialect.name == "sqlite":
+            sqlalchemy.event.listen(found, "connect", _tune)
+        with found.connect() as connection:
+            revision = connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
+    return found if revision in REVISIONS else None
+
+
+def page(uri: str, experiment_id: str, run_id: str | None = None) -> str:
+    """Return the address of an experiment's runs, or of one run, in MLflow's UI.
+
+    Without its query the UI opens on the empty pages of its GenAI half. An experiment must have its views.
+    """
+    root = uri.rstrip("/") if _scheme(uri) in ("http", "https") else UI
+    run, view = (f"/{run_id}", "") if run_id else ("", f"&viewStateShareKey={views.FIRST}")
+    return f"{root}/#/experiments/{experiment_id}/runs{run}?workflowType=machine_learning{view}"
+
+
+def shown(uri: str) -> str:
+    """Return `uri` without its password."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", uri)
+
+
+@contextmanager
+def reported(uri: str) -> Iterator[None]:
+    """Turn what MLflow, the database or the disk raises inside into a StoreError of one line."""
+    try:
+        yield
+    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError, ImportError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise StoreError(f"tracking.uri must name a store that works; got {shown(uri)}: {reason}") from error
+
+
+def _scheme(uri: str) -> str:
+    """``postgresql+psycopg2://…`` is ``postgresql``."""
+    return re.split(r"[:+]", uri, maxsplit=1)[0]
+
+
+def _file(uri: str) -> Path:
+    database = sqlalchemy.make_url(uri).database
+    if database in (None, "", ":memory:"):
+        raise StoreError(f"tracking.uri must name a file; got {uri}")
+    return Path(str(database)).absolute()
+
+
+def _is_made(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _open(uri: str) -> Any:
+    """MLflow's store; a SQLite file has its artifacts beside it, wherever the working folder is."""
+    root = str(_file(uri).parent / "mlruns") if _scheme(uri) == "sqlite" else None
+    return _get_store(uri, root)
+
+
+def _prepare_file(uri: str) -> None:
+    path = _file(uri)
+    if not path.parent.is_dir():
+        raise StoreError(f"tracking.uri must lie in a folder that exists; got {uri}")
+    if not _is_made(path):
+        # The folder comes first, since a lock would wait for ever where nothing can be written.
+        with (
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder,
+            FileLock(f"{path}.lock"),
+        ):
+            if not _is_made(path):
+                _create_file(path, Path(folder) / "mlflow.db")
+    if not os.access(path, os.W_OK):
+        raise StoreError(f"tracking.uri must name a file that can be written; got {uri}")
+    _open(uri)
+
+
+def _create_file(path: Path, draft: Path) -> None:
+    """Build the database as `draft` and rename it, so that whoever finds `path` finds it whole."""
+    store = _get_store(f"sqlite:///{draft}", str(path.parent / "mlruns"))
+    store.engine.dispose()
+    draft.replace(path)
+
+
+def _prepare_database(uri: str) -> None:
+    # MLflow itself would try ten times, for two minutes, where nothing answers.
+    probe = create_sqlalchemy_engine(uri)
+    probe.connect().close()
+    probe.dispose()
+    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    with FileLock(Path(tempfile.gettempdir()) / f"xorlab-{name}.lock"):
+        _open(uri)
+
+
+def _prepare_server(uri: str) -> None:
+    # MLflow itself would try eight times, for minutes, where nothing answers.
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        error.close()  # an answer all the same, such as a demand for a password
+
+
+PREPARATIONS: dict[str, Callable[[str], Any]] = {
+    "sqlite": _prepare_file,
+    "postgresql": _prepare_database,
+    "mysql": _prepare_database,
+    "mssql": _prepare_database,
+    "http": _prepare_server,
+    "https": _prepare_server,
+}
+
+
+def _create_experiment(store: Any, name: str) -> str:
+    try:
+        return str(store.create_experiment(name, tags=[ExperimentTag(*tag) for tag in views.TAGS.items()]))
+    except MlflowException:
+        # Another process may have been faster.
+        found = store.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def _tune(connection: Any, _: Any) -> None:
+    """Wait for other writers rather than fail, and keep a transaction's pages in memory (100 MB)."""
+    connection.execute("PRAGMA busy_timeout = 60000")
+    connection.execute("PRAGMA cache_size = -100000")

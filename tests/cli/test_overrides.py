@@ -1,0 +1,96 @@
+"""The command line: ranges spelled out, every combination, and what is refused."""
+
+import itertools
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xorlab.cli.overrides import OverrideError, combinations, refuse_ranges, refuse_repeats
+
+ENDS = st.integers(-50, 50)
+
+
+def parsed(*lines):
+    return OverridesParser.create().parse_overrides(list(lines))
+
+
+def values(line):
+    return [job[0].partition("=")[2] for job in combinations(parsed(line))]
+
+
+@given(first=ENDS, last=ENDS)
+def test_a_range_counts_from_its_first_end_to_its_last(first, last):
+    found = [int(value) for value in values(f"seed={first}..{last}")]
+    assert (found[0], found[-1]) == (first, last)
+    assert sorted(found) == list(range(min(first, last), max(first, last) + 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("seed=0..3", "0 1 2 3"),
+        ("seed=3..0", "3 2 1 0"),
+        ("seed=5..5", "5"),
+        ("seed=0..2,9", "0 1 2 9"),
+        ("seed=9,2..0", "9 2 1 0"),
+        ("seed=choice(0..2,9)", "0 1 2 9"),
+        ("seed=range(0,3)", "0 1 2"),
+        ("+seed=0..1", "0 1"),
+        ("seed=7", "7"),
+        ("lr=0.01,1e-1,1", "0.01 0.1 1"),
+        ("arch.hidden=[3],[5,5]", "[3] [5,5]"),
+        ("init.path='0..3'", "'0..3'"),
+        ("init.path=../0..3.npz", "../0..3.npz"),
+        ("target_loss=null,0.1", "null 0.1"),
+    ],
+)
+def test_values(line, expected):
+    assert values(line) == expected.split()
+
+
+def test_jobs_are_every_combination_the_last_key_fastest():
+    jobs = combinations(parsed("arch=2-2-1,2-3-1", "epochs=5", "seed=0..2"))
+    expected = itertools.product(("arch=2-2-1", "arch=2-3-1"), ("epochs=5",), ("seed=0", "seed=1", "seed=2"))
+    assert jobs == list(expected)
+
+
+def test_the_last_of_two_overrides_counts_at_the_place_of_the_first():
+    assert combinations(parsed("seed=0..9", "lr=1", "seed=4,5")) == [("seed=4", "lr=1"), ("seed=5", "lr=1")]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("seed=1,1", "seed=1,1 has 1 2 times"),
+        ("seed=0..4,3", "seed=0..4,3 has 3 2 times"),
+        ("lr=1,1.0", "lr=1,1.0 has 1 2 times"),
+        ("arch=2-3-1,2-3-1", "has 2-3-1 2 times"),
+        ("seed=range(5,5)", r"seed=range\(5,5\) is empty"),
+        ("seed=0..", "seed=0.. needs both ends"),
+        ("seed=1,..9", "seed=1,..9 needs both ends"),
+        ("lr=interval(0,1)", "is an interval"),
+        ("experiment=width,depth", "experiment=width,depth can't be swept"),
+    ],
+)
+def test_refused_of_a_sweep(line, message):
+    with pytest.raises(OverrideError, match=message):
+        combinations(parsed(line))
+
+
+@pytest.mark.parametrize("lines", [["seed=0", "seed=1"], ["seed=0", "lr=1", "seed=0"], ["+a=1", "+a=2"]])
+def test_a_repeated_key_is_refused(lines):
+    with pytest.raises(OverrideError, match="is given 2 times"):
+        refuse_repeats(lines)
+
+
+@pytest.mark.parametrize("lines", [[], ["seed=0", "lr=0"], ["~lr", "+lr=1"]])
+def test_keys_given_once_are_not(lines):
+    refuse_repeats(lines)
+
+
+def test_a_range_without_a_sweep_is_refused():
+    with pytest.raises(OverrideError, match=r"seed=0\.\.9 is a sweep; add -m"):
+        refuse_ranges(["lr=1", "seed=0..9"])
+    refuse_ranges(["init.path=../a..b", "lr=1"])

@@ -1,0 +1,167 @@
+import math
+
+import numpy as np
+import pytest
+
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.losses import LOSSES
+from xorlab.numerics.ensemble import kernel
+from xorlab.numerics.network import activation
+from xorlab.spec import ArchSpec
+
+R = 8
+Z = np.array([-700.0, -40.0, -20.0, -5.0, -1.3, -1e-3, -1e-9, 1e-9, 1e-3, 0.7, 2.0, 5.0, 19.0, 40.0, 700.0])
+
+
+def sigmoid(z):
+    return 1.0 / (1.0 + math.exp(-z))
+
+
+def phi(z):
+    """The normal distribution function, by erfc so that its lower tail keeps its digits."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+FORMULAS = {
+    "relu": (lambda z: max(z, 0.0), lambda z: float(z > 0)),
+    "leaky_relu": (lambda z: z if z > 0 else 0.01 * z, lambda z: 1.0 if z > 0 else 0.01),
+    "elu": (lambda z: z if z > 0 else math.expm1(z), lambda z: 1.0 if z > 0 else math.exp(z)),
+    "gelu": (
+        lambda z: z * phi(z),
+        lambda z: phi(z) + z * math.exp(-z * z / 2.0) / math.sqrt(2.0 * math.pi),
+    ),
+    "softplus": (lambda z: max(z, 0.0) + math.log1p(math.exp(-abs(z))), sigmoid),
+    "tanh": (math.tanh, lambda z: math.cosh(min(abs(z), 300.0)) ** -2),
+    "sigmoid": (sigmoid, lambda z: math.exp(-abs(z)) * sigmoid(abs(z)) ** 2),
+    "identity": (lambda z: z, lambda z: 1.0),
+}
+"""Value and derivative of each activation, as its definition says."""
+
+AT_ZERO = {
+    "relu": (0.0, 0.0),
+    "leaky_relu": (0.0, 0.01),
+    "elu": (0.0, 1.0),
+    "gelu": (0.0, 0.5),
+    "softplus": (math.log(2.0), 0.5),
+    "tanh": (0.0, 1.0),
+    "sigmoid": (0.5, 0.25),
+    "identity": (0.0, 1.0),
+}
+"""Value and derivative at 0, as PyTorch has them."""
+
+
+def spread(values):
+    """Values (N,) as z (N, 1, R), the same for every run."""
+    return np.repeat(np.asarray(values, dtype=float)[:, None, None], R, axis=2)
+
+
+def activate(arch, z):
+    a, slope = np.full_like(z, np.nan), np.full_like(z, np.nan)
+    step = activation(arch)(z, a, slope)
+    with kernel():
+        step()
+    return a, slope
+
+
+def lose(name, z, y):
+    """Mean loss (R,) and its derivative (N, R) for logits z (N, R) and targets y (N,)."""
+    z = np.asarray(z, dtype=float)[:, None]
+    total, dz = np.full((1, z.shape[2]), np.nan), np.full_like(z, np.nan)
+    target, weight = LOSSES[name].encode(np.asarray(y, dtype=float)[:, None, None], len(y))
+    LOSSES[name].build(z, target, weight, total, dz)()
+    return total[0] / len(y), dz[:, 0]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_their_formulas(name):
+    value, derivative = FORMULAS[name]
+    a, slope = activate(ArchSpec(activation=name), spread(Z))
+    for run in range(R):
+        np.testing.assert_allclose(a[:, 0, run], [value(z) for z in Z], rtol=1e-12, atol=1e-300)
+        np.testing.assert_allclose(slope[:, 0, run], [derivative(z) for z in Z], rtol=1e-12, atol=4e-16)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_at_zero_follow_pytorch(name):
+    for zero in (0.0, -0.0):
+        a, slope = activate(ArchSpec(activation=name), spread([zero]))
+        np.testing.assert_allclose((a[0, 0, 0], slope[0, 0, 0]), AT_ZERO[name], rtol=1e-15)
+
+
+@pytest.mark.parametrize("at_zero", [0.0, 0.25, 1.0])
+def test_relus_derivative_at_zero_is_a_setting(at_zero):
+    a, slope = activate(ArchSpec(relu_grad_at_zero=at_zero), spread([-2.0, -0.0, 0.0, 3.0]))
+    np.testing.assert_array_equal(slope[:, 0, 0], [0.0, at_zero, at_zero, 1.0])
+    np.testing.assert_array_equal(a[:, 0, 0], [0.0, 0.0, 0.0, 3.0])
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_pass_on_what_is_not_a_number(name):
+    a, _ = activate(ArchSpec(activation=name), spread([np.nan]))
+    assert np.isnan(a).all()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_step_reads_its_arrays_anew(name):
+    z = spread([0.5, -0.5])
+    a, slope = np.empty_like(z), np.empty_like(z)
+    step = activation(ArchSpec(activation=name))(z, a, slope)
+    step()
+    z[...] = -z
+    step()
+    expected = activate(ArchSpec(activation=name), spread([-0.5, 0.5]))
+    np.testing.assert_array_equal((a, slope), expected)
+
+
+def test_bce_is_minus_the_log_likelihood():
+    rng = np.random.RandomState(1)
+    z, y = 3.0 * rng.randn(5, R), np.array([0, 1, 1, 0, 1])
+    loss, dz = lose("bce", z, y)
+    p = 1.0 / (1.0 + np.exp(-z))
+    right = np.where(y[:, None] == 1, p, 1.0 - p)
+    np.testing.assert_allclose(loss, -np.log(right).mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(dz, (p - y[:, None]) / 5, rtol=1e-13)
+
+
+def test_mse_is_the_mean_squared_error_of_the_probability():
+    rng = np.random.RandomState(2)
+    z, y = 3.0 * rng.randn(5, R), np.array([0, 1, 1, 0, 1])
+    loss, dz = lose("mse", z, y)
+    p = 1.0 / (1.0 + np.exp(-z))
+    np.testing.assert_allclose(loss, ((p - y[:, None]) ** 2).mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(dz, 2 * (p - y[:, None]) * p * (1 - p) / 5, rtol=1e-12)
+
+
+def test_bce_is_stable_at_huge_logits():
+    """No floating point error is raised but underflow: there is no log of 0 and no overflow of exp."""
+    z = np.repeat(np.array([[1000.0], [-1000.0], [1000.0], [-1000.0]]), R, axis=1)
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        right, flat = lose("bce", z, [1, 0, 1, 0])
+        wrong, steep = lose("bce", z, [0, 1, 0, 1])
+    np.testing.assert_array_equal(right, 0.0)
+    np.testing.assert_array_equal(flat, 0.0)
+    np.testing.assert_array_equal(wrong, 1000.0)
+    np.testing.assert_array_equal(steep, np.sign(z) / 4)
+
+
+@pytest.mark.parametrize("z", [30.0, 50.0, 300.0, 700.0])
+def test_bce_keeps_its_digits_in_the_tail(z):
+    """A right and confident answer costs exp(-z), not 0 and not rounding noise of log(1 - p)."""
+    loss, dz = lose("bce", np.full((1, R), -z), [0])
+    np.testing.assert_allclose(loss, math.exp(-z), rtol=1e-12)
+    np.testing.assert_allclose(dz, math.exp(-z), rtol=1e-12)
+
+
+def test_mse_is_bounded_at_huge_logits():
+    with kernel():
+        loss, dz = lose("mse", np.repeat([[1000.0], [-1000.0]], R, axis=1), [0, 1])
+    np.testing.assert_array_equal(loss, 1.0)
+    np.testing.assert_array_equal(dz, 0.0)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("z", [np.nan, np.inf])
+def test_losses_pass_on_what_is_not_a_number(name, z):
+    with kernel():
+        loss, _ = lose(name, np.full((2, R), z), [0, 0])
+    assert np.isnan(loss).all() if np.isnan(z) else np.isin(loss, [np.inf, 1.0]).all()

@@ -1,0 +1,75 @@
+"""The losses at which a network can rest, and how near to one counts as at it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from partitions import best, partitions
+from xorlab.diagnosis.levels import levels, name, spectrum
+from xorlab.diagnosis.verdict import tolerance, way
+from xorlab.spec import DataSpec, OptimizerSpec, RunSpec
+
+LN2 = math.log(2.0)
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize(
+    ("points", "ones"), [(points, ones) for points in (1, 2, 3, 4, 8) for ones in range(points + 1)]
+)
+def test_levels_are_those_of_all_set_partitions(points, ones, loss):
+    labels = [1] * ones + [0] * (points - ones)
+    sums = [sum(best(group, loss) for group in partition) / points for partition in partitions(labels)]
+    expected = sorted({round(total, 9) for total in sums if total > 1e-9}, reverse=True)
+    np.testing.assert_allclose(levels(ones, points - ones, loss), expected, atol=2e-9)
+    assert len(levels(ones, points - ones, loss)) == len(expected)
+
+
+def test_the_levels_of_xor():
+    expected = (LN2, 0.75 * math.log(3) - 0.5 * LN2, LN2 / 2)
+    np.testing.assert_allclose(levels(2, 2, "bce"), expected, rtol=1e-15)
+    np.testing.assert_allclose(levels(2, 2, "mse"), (1 / 4, 1 / 6, 1 / 8), rtol=1e-15)
+
+
+def test_with_many_points_only_the_highest_level_is_told():
+    assert levels(20, 20, "bce") == pytest.approx((LN2,))
+    assert levels(30, 10, "mse") == pytest.approx((3 / 16,))
+    assert levels(40, 0, "bce") == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "names"),
+    [
+        ("xor", "bce", ["ln2", "0.477", "0.347"]),
+        ("xnor", "bce", ["ln2", "0.477", "0.347"]),
+        ("xor", "mse", ["0.250", "0.167", "0.125"]),
+        ("and", "bce", ["0.562", "0.477", "0.347"]),
+        ("noisy_xor", "bce", ["ln2"]),
+    ],
+)
+def test_the_names_of_levels(data, loss, names):
+    found = spectrum(RunSpec(data=DataSpec(name=data), loss=loss))
+    assert list(found) == names
+    assert all(name(level) == key for key, level in found.items())
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_no_two_levels_have_one_name(loss):
+    for points in range(1, 9):
+        for ones in range(points + 1):
+            found = levels(ones, points - ones, loss)
+            assert len({name(level) for level in found}) == len(found)
+
+
+def test_a_way_is_the_learning_rate_times_the_updates_and_what_momentum_adds():
+    assert way(RunSpec(lr=0.01), 10_000) == pytest.approx(100.0)
+    assert way(RunSpec(lr=0.01, batch_size=1), 2_500) == pytest.approx(100.0)
+    assert way(RunSpec(lr=0.01, batch_size=3), 5_000) == pytest.approx(100.0)
+    assert way(RunSpec(lr=0.001, optimizer=OptimizerSpec(name="momentum")), 10_000) == pytest.approx(100.0)
+
+
+def test_the_tolerance_shrinks_with_the_way_between_its_bounds():
+    """Gaps close as C / (lr T), C up to 0.3; a run of that gap is near, for any lr T that leaves room."""
+    ways = np.array([50.0, 100.0, 500.0])
+    assert (tolerance(ways) >= 0.3 / ways).all()
+    np.testing.assert_allclose(tolerance(np.array([1e-3, 100.0, 3e5])), [2e-2, 9e-3, 1e-3])

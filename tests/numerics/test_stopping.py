@@ -1,0 +1,204 @@
+"""When a run stops, and that its state is then the one of its last epoch."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from xorlab.numerics import training
+from xorlab.numerics.ensemble import Ensemble, kernel
+from xorlab.numerics.network import pack
+from xorlab.numerics.training import BLOCK, draw, train
+from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+
+
+def same_as(trained, run, spec):
+    """Hold a run's final state to that of a specification trained alone to its last epoch."""
+    alone = train([spec])
+    assert alone.stopped == ("epochs",)
+    for name, array in alone.final.items():
+        np.testing.assert_array_equal(trained.final[name][run], array[0])
+    np.testing.assert_array_equal(trained.logits[run], alone.logits[0])
+    np.testing.assert_array_equal(trained.final_loss[run], alone.final_loss[0])
+
+
+def test_runs_of_different_length_go_together():
+    lengths = [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 600]
+    trained = train([RunSpec(epochs=length) for length in lengths])
+    np.testing.assert_array_equal(trained.epochs, lengths)
+    assert set(trained.stopped) == {"epochs"}
+    for run, length in enumerate(lengths):
+        same_as(trained, run, RunSpec(epochs=length))
+        np.testing.assert_array_equal(trained.losses[run, :length], trained.losses[-1, :length])
+        assert np.isnan(trained.losses[run, length:]).all()
+
+
+DESCENDING = {
+    "gd": RunSpec(seed=0, lr=0.01, epochs=600, arch=ArchSpec(activation="tanh")),
+    "adam": RunSpec(
+        seed=0,
+        lr=0.001,
+        epochs=600,
+        arch=ArchSpec(activation="tanh"),
+        optimizer=OptimizerSpec(name="adam"),
+        batch_size=3,
+        shuffle=True,
+    ),
+}
+
+
+@cache
+def descent(name):
+    return train([DESCENDING[name]]).losses[0]
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 17, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 599])
+@pytest.mark.parametrize("name", DESCENDING)
+def test_a_run_stops_where_it_reaches_its_target(name, epoch):
+    """A descending run's own loss at an epoch is the target, which is then first met there or a little before."""
+    spec, losses = DESCENDING[name], descent(name)
+    first = int(np.argmax(losses <= losses[epoch]))
+    trained = train([replace(spec, target_loss=float(losses[epoch])), spec])
+    assert trained.stopped == ("target_loss", "epochs")
+    assert trained.epochs[0] == first + 1
+    assert trained.final_loss[0] == trained.losses[0, first] == losses[first] <= losses[epoch]
+    np.testing.assert_array_equal(trained.losses[0, : first + 1], losses[: first + 1])
+    assert np.isnan(trained.losses[0, first + 1 :]).all()
+    if first:
+        same_as(trained, 0, replace(spec, epochs=first))
+    else:
+        np.testing.assert_array_equal(trained.final["W1"][0], trained.initial["W1"][0])
+
+
+def test_a_target_met_only_after_the_last_update_is_not_met():
+    losses = train([RunSpec(lr=0.01, epochs=50)]).losses[0]
+    trained = train([RunSpec(lr=0.01, epochs=49, target_loss=float(losses[49]))])
+    assert trained.stopped == ("epochs",)
+    assert trained.final_loss[0] == losses[49]
+
+
+def diverging(**same):
+    """A deep linear network with a large learning rate: its numbers grow until they are not finite."""
+    return RunSpec(arch=ArchSpec(hidden=(3,), activation="identity"), seed=1, **{"lr": 20.0, "epochs": 2_000} | same)
+
+
+@cache
+def rates():
+    """Learning rates by the number of finite losses that they lead to, from about 230 to 280."""
+    trained = train([diverging(lr=float(lr)) for lr in np.linspace(6.0, 8.0, 200)])
+    return {int(finite): spec.lr for finite, spec in zip(trained.epochs, trained.specs, strict=True)}
+
+
+def check_divergence(spec, finite):
+    """Hold a run to what a run with `finite` finite losses, if it has as many epochs, must record."""
+    calm = replace(spec, lr=1e-3, epochs=320)
+    trained = train([spec, calm])
+    breaks = spec.epochs >= finite
+    epochs = finite if breaks else spec.epochs
+    assert trained.stopped == ("non_finite" if breaks else "epochs", "epochs")
+    np.testing.assert_array_equal(trained.epochs, [epochs, 320])
+    assert np.isfinite(trained.losses[0, :epochs]).all()
+    assert np.isnan(trained.losses[0, epochs:]).all()
+    assert all(np.isfinite(array).all() for array in trained.final.values())
+    same_as(trained, 0, replace(spec, epochs=finite - 1))
+    if breaks:
+        assert trained.final_loss[0] == trained.losses[0, finite - 1]
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 300])
+@pytest.mark.parametrize("finite", [BLOCK - 2, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 2])
+def test_a_run_stops_at_a_loss_that_is_not_finite(finite, more):
+    """Before, at and after the boundary of two blocks, and after the very last update (more = 0)."""
+    check_divergence(diverging(lr=rates()[finite], epochs=finite + more), finite)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1, 300])
+@pytest.mark.parametrize("offset", [-1, 0, 1, None])
+@pytest.mark.parametrize("same", [{}, {"batch_size": 3, "shuffle": True}], ids=str)
+def test_where_the_blocks_end_makes_no_difference(monkeypatch, same, offset, more):
+    finite = int(train([diverging(**same)]).epochs[0])
+    assert 50 < finite < BLOCK
+    monkeypatch.setattr(training, "BLOCK", 7 if offset is None else finite + offset)
+    check_divergence(diverging(epochs=finite + more, **same), finite)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 300])
+def test_a_run_whose_first_loss_is_not_finite_has_no_losses(epochs):
+    trained = train([RunSpec(init=InitSpec(std=1e200), epochs=epochs), RunSpec(epochs=epochs)])
+    assert trained.stopped == ("non_finite", "epochs")
+    np.testing.assert_array_equal(trained.epochs, [0, epochs])
+    assert np.isnan(trained.losses[0]).all()
+    assert np.isnan(trained.final_loss[0])
+    for name, array in trained.final.items():
+        np.testing.assert_array_equal(array[0], trained.initial[name][0])
+
+
+def test_one_update_can_be_enough_to_diverge():
+    for epochs in (1, 2, 300):
+        trained = train([diverging(lr=1e200, epochs=epochs)])
+        assert trained.stopped == ("non_finite",)
+        np.testing.assert_array_equal(trained.epochs, [1])
+        np.testing.assert_array_equal(trained.final["W1"], trained.initial["W1"])
+        assert trained.final_loss[0] == trained.losses[0, 0]
+
+
+def boundless(**same):
+    """A network whose weights grow beyond all bounds while its units, saturated, keep the loss finite."""
+    arch, init = ArchSpec(activation="sigmoid"), InitSpec(name="zeros")
+    return RunSpec(arch=arch, init=init, **{"data": DataSpec(name="and"), "lr": 1e200, "epochs": 40} | same)
+
+
+def finite_rows(spec):
+    """Count, one epoch at a time, those with a finite loss and parameters; the last is after all updates."""
+    initial = {name: array[None] for name, array in draw(spec)[0].items()}
+    ensemble = Ensemble([spec], pack(initial, (2, 3, 1)))
+    with kernel():
+        for epoch in range(spec.epochs + 1):
+            if not (np.isfinite(ensemble.theta).all() and np.isfinite(ensemble.losses()).all()):
+                return epoch
+            ensemble.epochs(np.empty((1, 8)), None)
+    return spec.epochs + 1
+
+
+@pytest.mark.parametrize("block", [1, 2, 7, BLOCK])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 40])
+@pytest.mark.parametrize("encoding", ["binary", "bipolar"])
+def test_a_run_stops_at_parameters_that_are_not_finite_though_its_loss_is(monkeypatch, encoding, epochs, block):
+    spec = boundless(data=DataSpec(name="and", encoding=encoding), epochs=epochs)
+    rows = finite_rows(spec)
+    monkeypatch.setattr(training, "BLOCK", block)
+    trained = train([spec, replace(spec, lr=0.1)])
+    assert trained.stopped == ("non_finite" if rows <= epochs else "epochs", "epochs")
+    np.testing.assert_array_equal(trained.epochs, [min(rows, epochs), epochs])
+    assert np.isfinite(trained.losses[0, : trained.epochs[0]]).all()
+    assert all(np.isfinite(array).all() for array in trained.final.values())
+
+
+def test_a_boundless_run_is_lost_and_its_loss_alone_does_not_tell():
+    spec = boundless()
+    assert 0 < finite_rows(spec) < spec.epochs
+    later = replace(spec, epochs=finite_rows(spec))
+    ensemble = Ensemble([later], pack({name: array[None] for name, array in draw(later)[0].items()}, (2, 3, 1)))
+    losses = np.empty((spec.epochs, 8))
+    with kernel():
+        ensemble.epochs(losses, None)
+    assert np.isfinite(losses).all()
+
+
+def test_a_target_counts_where_it_is_reached_before_the_numbers_break():
+    losses = train([diverging()]).losses[0]
+    reached, never = (diverging(target_loss=target) for target in (float(np.nanmin(losses)), 1e-9))
+    assert train([reached, never]).stopped == ("target_loss", "non_finite")
+
+
+@pytest.mark.parametrize("epochs", [1, BLOCK, 700])
+def test_progress_adds_up_to_all_epochs(epochs):
+    calls = []
+    specs = [diverging(epochs=epochs), diverging(epochs=epochs + 5, lr=0.1)]
+    specs.append(diverging(epochs=epochs, lr=0.1, target_loss=0.75))
+    specs.append(diverging(epochs=epochs, init=InitSpec(std=1e200)))
+    trained = train(specs, progress=calls.append)
+    assert epochs == 1 or set(trained.stopped) == {"non_finite", "target_loss", "epochs"}
+    assert sum(calls) == 4 * epochs + 5
+    assert min(calls) > 0

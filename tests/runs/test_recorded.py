@@ -1,0 +1,156 @@
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from xorlab.errors import SpecError, XorlabError
+from xorlab.runs import recorded
+from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec, options, text
+from xorlab.tracking.tracker import Record, Tracker
+
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+SPECS = {
+    "notebook": RunSpec(),
+    "deep": RunSpec(arch=ArchSpec(hidden=(5, 4), activation="tanh"), lr=1.0, seed=7, loss="mse"),
+    "linear": RunSpec(arch=ArchSpec(hidden=())),
+    "batches": RunSpec(batch_size=2, shuffle=True, target_loss=1e-3, epochs=12),
+    "parts": RunSpec(
+        data=DataSpec(name="noisy_xor", std=0.25, encoding="bipolar"),
+        init=InitSpec(name="he_normal", gain=0.1 + 0.2, biases="drawn"),
+        optimizer=OptimizerSpec(name="adam", beta1=0.5),
+    ),
+}
+
+
+def params(spec):
+    return {key: str(value) for key, value in spec.parameters().items()}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_params_make_the_specification_again(spec):
+    assert text.specification(params(spec)) == spec
+
+
+def test_a_file_of_weights_is_known_without_being_there(tmp_path):
+    np.savez(tmp_path / "w.npz", W1=np.ones((2, 3)))
+    spec = RunSpec(init=InitSpec(name="file", path=str(tmp_path / "w.npz")))
+    (tmp_path / "w.npz").unlink()
+    assert text.specification(params(spec)).identity == spec.identity
+    assert text.overrides(spec) == ["init=file", f"init.path={spec.init.path}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("lr", "fast"), ("seed", "1.5"), ("shuffle", "yes"), ("arch.hidden", "3,3"), ("hue", "red")]
+)
+def test_params_that_are_no_specification_are_refused(key, value):
+    with pytest.raises(SpecError, match=f"^{key} "):
+        text.specification({**params(RunSpec()), key: value})
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_what_is_typed_composes_to_the_specification(spec):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_container(compose("config", text.overrides(spec)), resolve=True)
+    assert options.split(config)[0] == spec
+
+
+def test_the_notebooks_run_takes_no_override():
+    assert text.overrides(RunSpec()) == []
+    assert text.overrides(RunSpec(lr=1.0, arch=ArchSpec(hidden=(4, 2)))) == ["arch.hidden=[4,2]", "lr=1.0"]
+
+
+def record(spec, **tags):
+    curve = {"epochs": np.arange(3), "losses": np.array([0.9, 0.8, 0.7])}
+    return Record(name="a run", params=params(spec), tags={"spec": spec.identity, **tags}, **curve)
+
+
+@pytest.fixture
+def written(store_uri, tmp_path):
+    """A store with two runs and a sweep of two more, and their ids: run, run, sweep, child, child."""
+    tracker = Tracker(store_uri, "xorlab", folder=tmp_path)
+    ids = tracker.write([record(RunSpec(seed=seed)) for seed in (1, 2)])
+    sweep = Record(name="sweep", tags={"xorlab.kind": "sweep"})
+    children = [record(RunSpec(seed=3), outcome="converged"), record(RunSpec(seed=4), outcome="stuck_ln2")]
+    with tracker.running(sweep) as parent:
+        below = tracker.write(children, parent=parent)
+        tracker.close(parent, sweep)
+    return store_uri, [*ids, parent, *below]
+
+
+def test_a_run_is_recalled_by_its_id_or_its_beginning(written):
+    uri, ids = written
+    for run in (ids[0], ids[0][:12]):
+        found = recorded.recall(run, uri)
+        assert (found.run_id, found.spec, found.experiment) == (ids[0], RunSpec(seed=1), "xorlab")
+    epochs, losses = recorded.curve(found, uri)
+    assert (epochs.tolist(), losses.tolist()) == ([0, 1, 2], [0.9, 0.8, 0.7])
+
+
+def test_a_sweep_gives_its_unconverged_runs(written):
+    uri, ids = written
+    for name in ("latest", ids[2], ids[2][:12]):
+        found, count = recorded.unconverged(name, uri)
+        assert ([each.run_id for each in found], count) == ([ids[4]], 2)
+
+
+def test_what_names_no_run_is_refused(written):
+    uri, ids = written
+    for run in ("", "zz", "%", "f" * 32):
+        with pytest.raises(XorlabError, match=r"which is no run$"):
+            recorded.recall(run, uri)
+    with pytest.raises(XorlabError, match="which is a sweep"):
+        recorded.recall(ids[2], uri)
+    with pytest.raises(XorlabError, match="experiment must be one that has runs; got 'other'"):
+        recorded.recall(ids[0], uri, experiment="other")
+
+
+def test_a_beginning_that_two_runs_have_is_refused(store_uri, tmp_path):
+    ids = Tracker(store_uri, "xorlab", folder=tmp_path).write([record(RunSpec(seed=seed)) for seed in range(17)])
+    digits = [run_id[0] for run_id in ids]
+    shared = next(digit for digit in digits if digits.count(digit) > 1)
+    with pytest.raises(XorlabError, match=r"which is several$"):
+        recorded.recall(shared, store_uri)
+
+
+def change(uri, table, run_id, key, value):
+    with sqlite3.connect(uri.removeprefix("sqlite:///")) as connection:
+        where = (value, run_id, key)
+        connection.execute(f"UPDATE {table} SET value = ? WHERE run_uuid = ? AND key = ?", where)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "said"),
+    [
+        ("params", "lr", "0.2", "must have the identity of its params"),
+        ("params", "seed", "-1", "seed must be at least 0; got -1"),
+        ("tags", "spec", "ab" * 32, "its tag spec is abababababab…"),
+    ],
+)
+def test_a_run_of_another_identity_is_refused(written, table, key, value, said):
+    uri, ids = written
+    change(uri, table, ids[0], key, value)
+    with pytest.raises(XorlabError, match=said) as caught:
+        recorded.recall(ids[0], uri)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_of_other_numerics_says_so(written):
+    uri, ids = written
+    change(uri, "tags", ids[0], "spec", "ab" * 32)
+    change(uri, "tags", ids[0], "numerics", "0")
+    with pytest.raises(XorlabError, match=r"its numerics are 0, these are \d+$"):
+        recorded.recall(ids[0], uri)
+
+
+def test_a_run_of_another_program_is_refused(store_uri, tmp_path):
+    (run_id,) = Tracker(store_uri, "xorlab", folder=tmp_path).write([replace(record(RunSpec()), tags={})])
+    with pytest.raises(XorlabError, match="must be a run of xorlab's"):
+        recorded.recall(run_id, store_uri)

@@ -1,0 +1,180 @@
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Param, RunTag
+
+from xorlab import runs
+from xorlab.spec import RunSpec
+from xorlab.tracking.tracker import Record, Tracker
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ["causes", "final_losses", "loss_curves", "rates", "survival"]
+TABLES = ["causes", "comparisons", "coefficients", "coverage", "logrank", "model", "rates", "settings", "times"]
+
+
+@pytest.fixture(scope="module")
+def folder(ready_store, tmp_path_factory) -> Path:
+    """A folder with a store that holds a small sweep and a single run, made by the command."""
+    folder = tmp_path_factory.mktemp("analyze")
+    shutil.copy(ready_store, folder)
+    called = command(folder, "train.py", "-m", "lr=0.1,1", "seed=0..4", "epochs=500")
+    assert called.returncode == 0, called.stderr
+    params = RunSpec(lr=0.5, seed=5).parameters()
+    single = Record(
+        name="single",
+        params={key: str(value) for key, value in params.items()},
+        tags={"outcome": "descending"},
+        metrics={"final_loss": 0.7},
+        epochs=np.arange(2),
+        losses=np.array([0.8, 0.7]),
+    )
+    Tracker(f"sqlite:///{folder}/mlflow.db", "xorlab", folder=folder).write([single])
+    return folder
+
+
+def command(folder, script, *words):
+    """Run one of the project's scripts in a folder with a store of its own."""
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    arguments = [sys.executable, str(ROOT / script), *words]
+    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def analyze(folder, monkeypatch, capsys):
+    """The script's main in that folder: words -> status, what it printed, its errors."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+    monkeypatch.chdir(folder)
+    script = runpy.run_path(str(ROOT / "scripts" / "analyze.py"))
+
+    def call(*words):
+        status = script["main"](list(words))
+        return (status, *capsys.readouterr())
+
+    return call
+
+
+def test_the_latest_sweep_is_analysed_by_default_and_its_run_carries_the_report(folder):
+    called = command(folder, "scripts/analyze.py")
+    assert (called.returncode, called.stderr) == (0, "")
+    assert called.stdout.startswith("10 runs of experiment xorlab\n")
+    assert "of 10 runs converged" in called.stdout
+    assert "Converging is most frequent with lr=" in called.stdout
+    out = folder / "outputs" / "analysis"
+    written = {path.name for path in out.iterdir()}
+    assert {f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg", "pdf")} <= written
+    assert {"report.html", "runs.csv", "runs.parquet", *(f"{name}.csv" for name in TABLES)} <= written
+    (logged,) = (folder / "mlruns").rglob("report.html")
+    assert logged.read_bytes() == (out / "report.html").read_bytes()
+    page = logged.read_text()
+    assert "train.py -m lr=0.1,1 seed=0..4 epochs=500" in page
+    assert f"python scripts/analyze.py --sweep {logged.parts[-3][:8]} --only rates" in page
+    assert runs.load(f"sqlite:///{folder}/mlflow.db")["commit"].dropna()[0] in page
+
+
+def test_one_table_or_picture_is_made_alone(folder, analyze):
+    status, printed, _ = analyze("--only", "times", "--out", "one")
+    assert (status, [path.name for path in (folder / "one").iterdir()]) == (0, ["times.csv"])
+    assert printed.startswith("Time to converge\n")
+    analyze("--only", "survival", "--out", "two")
+    assert sorted(path.suffix for path in (folder / "two").iterdir()) == [".pdf", ".png", ".svg"]
+
+
+def test_a_deleted_a_failed_and_a_doubled_run_are_told(folder, analyze, tmp_path):
+    for name in ("mlflow.db", "mlruns"):
+        place = shutil.copytree if name == "mlruns" else shutil.copy
+        place(folder / name, tmp_path / name)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    first, second, third = runs.load(uri, sweep="latest")[:3].to_dict("records")
+    client = MlflowClient(uri)
+    client.delete_run(first["run_id"])
+    client.delete_tag(second["run_id"], "outcome")
+    client.set_terminated(second["run_id"], "FAILED")
+    again = client.create_run(client.get_run(third["run_id"]).info.experiment_id)
+    kept = client.get_run(third["run_id"]).data
+    client.log_batch(
+        again.info.run_id,
+        params=[Param(*pair) for pair in kept.params.items()],
+        tags=[RunTag(key, value) for key, value in kept.tags.items() if key != "mlflow.runName"],
+    )
+    status, printed, errors = analyze("--uri", uri, "--out", str(tmp_path / "out"))
+    assert (status, errors) == (0, "")
+    assert "Of 10 runs asked for, 1 failed" in printed
+    assert "Of 10 runs asked for, 1 is missing" in printed
+    assert "Of 10 runs asked for, 1 is there more than once, and counts once" in printed
+    coverage = pd.read_csv(tmp_path / "out" / "coverage.csv")
+    counts = coverage[["intended", "done", "failed", "unfinished", "missing", "duplicated", "foreign"]].sum()
+    assert counts.tolist() == [10, 8, 1, 0, 1, 1, 0]
+    assert pd.read_csv(tmp_path / "out" / "settings.csv")["n"].tolist() == [3, 5]
+
+
+def test_a_second_sweep_is_compared_with(folder, analyze):
+    called = command(
+        folder, "train.py", "-m", "lr=0.1,1", "seed=0..4", "epochs=500", "arch=2-8-1", "tracking.experiment=b"
+    )
+    assert called.returncode == 0, called.stderr
+    sweep = runs.sweeps(f"sqlite:///{folder}/mlflow.db", experiment="b")["run_id"][0]
+    status, printed, errors = analyze("--experiment", "b", "--against", sweep[:10], "--out", "against", "--no-log")
+    assert (status, errors) == (0, "")
+    assert "Against the other sweep, 2 settings compared" in printed
+    assert set(pd.read_csv(folder / "against" / "against.csv")["difference"]) == {0.0}
+
+
+def test_the_tables_agree_with_each_other(folder, analyze):
+    analyze("--out", "tables")
+    table, rates = (pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("runs", "rates"))
+    assert len(table) == 10
+    expected = table.groupby("lr")["outcome"].apply(lambda outcomes: (outcomes == "converged").sum())
+    converged = rates[rates["outcome"] == "converged"].set_index("lr")
+    assert converged["count"].to_dict() == expected.to_dict()
+    assert converged["n"].tolist() == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["--sweep", "all"], 11),
+        (["--filter", "params.lr = '0.5'"], 1),
+        (["--filter", "params.seed = '3'"], 2),
+        (["--since", "1h"], 11),
+        (["--since", "2000-01-01", "--filter", "params.seed = '3'"], 2),
+        (["--since", "2000-01-01T10:00"], 11),
+    ],
+    ids=["all", "one", "filter", "ago", "since and filter", "since"],
+)
+def test_runs_are_chosen_by_sweep_filter_and_time(analyze, words, count):
+    status, printed, errors = analyze(*words, "--out", "chosen")
+    assert (status, errors) == (0, "")
+    assert printed.startswith(f"{count} run")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--experiment", "nope"], "experiment must be one that has runs; got 'nope'"),
+        (["--sweep", "zzz"], "sweep must be latest"),
+        (["--filter", "params.lr = '7'"], "no run with an outcome"),
+        (["--filter", "lr is small"], "filter must be in MLflow's search language"),
+        (["--uri", "sqlite:///nowhere.db"], "there is none"),
+        (["--since", "yesterday-ish"], "since must be a time, as 2026-11-01, or how long ago, as 2h or 7d"),
+        (["--since", "2222-01-01"], "no run with an outcome"),
+        (["--against", "zzz"], "sweep must be latest"),
+        (["--only", "rubbish"], "only must be a picture or a table of the report (rates, "),
+        (["--only", "fates"], "only must be what these runs have something to show for; got fates"),
+    ],
+    ids=["experiment", "sweep", "no runs", "filter", "store", "time", "future", "against", "only", "not of these"],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(folder, analyze, words, said):
+    status, _, errors = analyze(*words, "--out", "never")
+    assert status == 1
+    assert said in errors
+    assert errors.count("\n") == 1
+    assert not (folder / "never").exists()
+    assert not (folder / "nowhere.db").exists()
