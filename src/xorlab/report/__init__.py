@@ -1,7 +1,7 @@
 """A sweep as one HTML file: what it shows in sentences, tables and pictures.
 
-Here: what a report says and how its page is laid out. Not here: the statistics (`statistics`) and pictures (`figures`) it is
-made of.
+Here: what a report says and how its page is laid out. Not here: the statistics (`statistics`) and
+pictures (`figures`) it is made of.
 """
 
 from xorlab.report.answer import answer, caveats, summary

@@ -1,7 +1,7 @@
 """Tidy frames of runs into what they say, with its uncertainty: frames in, frames out.
 
-Here: rates, paired tests, survival, coverage, models, and the settings that runs share. Not here: reading runs (`runs`),
-or drawing them (`figures`). SciPy and statsmodels do the mathematics; every interval is at 95 %.
+Here: rates, paired tests, survival, coverage, models, and the settings that runs share. Not here: reading runs
+(`runs`), or drawing them (`figures`). SciPy and statsmodels do the mathematics; every interval is at 95 %.
 """
 
 from xorlab.statistics.comparison import compare
