@@ -1,4 +1,4 @@
-"""Measure xorlab against other ways to do the same, on this machine, and write docs/performance.md."""
+"""Compare the speed of xorlab with other ways to do the same; --write puts the result in docs/performance.md."""
 
 import argparse
 import os
@@ -14,19 +14,14 @@ from pathlib import Path
 from xorlab.errors import XorlabError
 
 PAGE = Path(__file__).resolve().parents[1] / "performance.md"
-SECTIONS = {
-    "kernel": ("Training", "kernel"),
-    "logging": ("Logging", "writing"),
-    "composition": ("Composition", "composing"),
-    "commands": ("Whole commands", "commands"),
-}
-"""Each section's heading and the module of `measures` that measures it."""
+SECTIONS = {"kernel": "Training", "logging": "Logging", "composition": "Composition", "commands": "Whole commands"}
+"""The heading of each section, by the module of `benchmarks` that measures it."""
 PACKAGES = ("numpy", "hydra-core", "mlflow", "jax", "numba", "scikit-learn", "torch")
 HEAD = """# Performance
 
-Written by `python docs/make/benchmark.py --write`; `pip install -e '.[benchmark]'` installs what it compares with.
-Contenders take turns, a figure is the median of theirs, and a ratio is between figures of the same rounds. Figures of
-other machines differ, ratios less so.
+`python docs/make/benchmark.py --write` writes this page. `pip install -e '.[benchmark]'` installs the libraries that it
+compares with. Contenders run in turn for several rounds, and each figure is a median over the rounds. A ratio compares
+figures from the same rounds. On another machine the figures will differ, the ratios less so.
 """
 
 
@@ -35,14 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.quick and options.write:
-        parser.error("--quick measures too little to be written down; leave out --quick or --write")
+        parser.error("--quick measures too little for the page; leave out --quick or --write")
     measured = {}
     try:
         for name in options.sections:
-            heading, module = SECTIONS[name]
-            body = import_module(f"measures.{module}").measure(quick=options.quick)
-            measured[heading] = f"{body}\n\n{circumstances(name)}"
-            print(f"## {heading}\n\n{measured[heading]}\n", flush=True)
+            body = import_module(f"benchmarks.{name}").measure(quick=options.quick)
+            measured[SECTIONS[name]] = f"{body}\n\n{circumstances(name)}"
+            print(f"## {SECTIONS[name]}\n\n{measured[SECTIONS[name]]}\n", flush=True)
     except XorlabError as error:
         print(f"benchmark.py: {error}", file=sys.stderr)
         return 1
@@ -53,16 +47,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def page(before: str, measured: Mapping[str, str]) -> str:
-    """Return the page with the sections that were measured, and the others as they were before."""
+    """Return the page with the measured sections replaced and the others as they were."""
     found = dict(part.split("\n\n", 1) for part in re.split(r"^## ", before, flags=re.MULTILINE)[1:])
     bodies = {**found, **measured}
-    headings = [heading for heading, _ in SECTIONS.values() if heading in bodies]
+    headings = [heading for heading in SECTIONS.values() if heading in bodies]
     return "\n".join([HEAD, *[f"## {heading}\n\n{bodies[heading].strip()}\n" for heading in headings]])
 
 
 def circumstances(section: str) -> str:
-    """Say when, where and by what command a section was measured."""
-    cores = len(os.sched_getaffinity(0))
+    """Return the line that says when, where and by what command a section was measured."""
+    cores = os.cpu_count()
     packages = ", ".join(_versions(PACKAGES))
     return (
         f"*{date.today()}, {_processor()}, {cores} cores, Python {platform.python_version()}, {packages}: "
@@ -74,10 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     names = ", ".join(SECTIONS)
     parser.add_argument(
-        "--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="NAME", help=f"of {names} (all)"
+        "--sections",
+        nargs="+",
+        choices=SECTIONS,
+        default=list(SECTIONS),
+        metavar="NAME",
+        help=f"some of {names}",
     )
-    parser.add_argument("--quick", action="store_true", help="sizes that try the script and measure nothing")
-    parser.add_argument("--write", action="store_true", help="write what was measured to docs/performance.md")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to try the script")
+    parser.add_argument("--write", action="store_true", help="write the sections to docs/performance.md")
     return parser
 
 
@@ -90,9 +89,9 @@ def _versions(packages: Iterable[str]) -> Iterable[str]:
 
 
 def _processor() -> str:
-    """Return the processor's name, as Linux tells it."""
-    told = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    found = re.search(r"^model name\s*:\s*(.+)$", told, flags=re.MULTILINE)
+    """Return the processor's name, from Linux's /proc/cpuinfo where there is one."""
+    described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    found = re.search(r"^model name\s*:\s*(.+)$", described, flags=re.MULTILINE)
     return found.group(1) if found else platform.machine()
 
 

@@ -4,29 +4,30 @@ import numpy as np
 import pytest
 
 import benchmark
-from measures import clock, commands, kernel
-from peers import PEERS, problem
+from baselines import BASELINES, problem
+from benchmarks import commands, kernel, timing
+from markdown_table import table
 from xorlab.numerics.training import train
 
 
 @pytest.fixture
 def only_plain(monkeypatch):
-    monkeypatch.setattr(kernel, "PEERS", {kernel.PLAIN: PEERS[kernel.PLAIN]})
+    monkeypatch.setattr(kernel, "BASELINES", {kernel.PLAIN: BASELINES[kernel.PLAIN]})
 
 
 @pytest.mark.parametrize("hidden", kernel.NETWORKS.values(), ids=kernel.NETWORKS)
-@pytest.mark.parametrize("name", PEERS)
-def test_a_peer_trains_the_same_networks(name, hidden):
-    pytest.importorskip(PEERS[name].package)
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_trains_the_same_networks(name, hidden):
+    pytest.importorskip(BASELINES[name].package)
     specs = kernel.specs(hidden, 3, 50)
-    losses = PEERS[name].prepare(problem(specs))()
+    losses = BASELINES[name].prepare(problem(specs))()
     np.testing.assert_allclose(losses, train(specs).losses, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", PEERS)
-def test_a_peer_starts_anew_each_time(name):
-    pytest.importorskip(PEERS[name].package)
-    again = PEERS[name].prepare(problem(kernel.specs((3,), 2, 20)))
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_starts_anew_each_time(name):
+    pytest.importorskip(BASELINES[name].package)
+    again = BASELINES[name].prepare(problem(kernel.specs((3,), 2, 20)))
     np.testing.assert_array_equal(again(), again())
 
 
@@ -39,20 +40,20 @@ def test_what_is_timed_as_ours_is_what_a_sweep_trains(monkeypatch):
 
 
 def test_turns_are_interleaved_and_made_ready_off_the_clock(monkeypatch):
-    told, now = [], [0.0]
-    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    order, now = [], [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
     durations = {"a": iter([1, 9, 2]), "b": iter([5, 4, 30])}
 
     def contender(name):
         def work():
-            told.append(name)
+            order.append(name)
             now[0] += next(durations[name])
 
         now[0] += 100
         return work
 
-    found = clock.medians({name: lambda name=name: contender(name) for name in "ab"}, 3)
-    assert told == ["a", "b"] * 3
+    found = timing.medians({name: lambda name=name: contender(name) for name in "ab"}, 3)
+    assert order == ["a", "b"] * 3
     assert found == {"a": 2, "b": 5}
 
 
@@ -60,11 +61,11 @@ def test_turns_are_interleaved_and_made_ready_off_the_clock(monkeypatch):
     ("number", "text"), [(195_432, "195,000"), (0.012345, "0.0123"), (1, "1"), (70.04, "70"), (2_345_678, "2,350,000")]
 )
 def test_digits_that_count(number, text):
-    assert clock.digits(number) == text
+    assert timing.digits(number) == text
 
 
 def test_a_table_is_markdown():
-    assert clock.table(["", "s"], [["one", "1"], ["two", "2"]]).splitlines() == [
+    assert table(["", "s"], [["one", "1"], ["two", "2"]], right=True).splitlines() == [
         "|  | s |",
         "| --- | ---: |",
         "| one | 1 |",
@@ -80,11 +81,13 @@ def test_a_naive_sweep_is_extrapolated_along_runs_and_epochs():
     assert commands.extrapolated(points, 30, 10_000) == pytest.approx(seconds(30, 10_000))
 
 
-def test_where_a_peer_is_faster_is_said():
+def test_where_a_baseline_is_faster_is_listed():
     measured = {"2-3-1": {("xorlab", 1): 15_000.0, ("Numba", 1): 150.0, ("plain", 1): 28_000.0}}
-    assert kernel.slower(measured) == "Faster than ours:\n\n- Numba: 2-3-1 at R = 1 (100 times as fast)"
+    assert kernel.slower(measured) == (
+        "Faster than xorlab, and how many times as fast:\n\n- Numba: 2-3-1 at R = 1 (100x)"
+    )
     assert (
-        kernel.slower({"2-3-1": {("xorlab", 30): 1.0, ("plain", 30): 9.0}}) == "Nothing measured is faster than ours."
+        kernel.slower({"2-3-1": {("xorlab", 30): 1.0, ("plain", 30): 9.0}}) == "Nothing measured is faster than xorlab."
     )
 
 
@@ -99,10 +102,10 @@ def test_a_page_keeps_the_sections_that_were_not_measured():
 
 def test_the_kernel_is_measured_against_the_plain_loop(only_plain, capsys):
     assert benchmark.main(["--sections", "kernel", "--quick"]) == 0
-    told = capsys.readouterr().out
-    rows = re.findall(r"^\| (.+?) \| 1 \| ([\d,.]+) · .+x \| ([\d,.]+) · .+x \|$", told, flags=re.MULTILINE)
+    printed = capsys.readouterr().out
+    rows = re.findall(r"^\| (.+?) \| 1 \| ([\d,.]+) · .+x \| ([\d,.]+) · .+x \|$", printed, flags=re.MULTILINE)
     assert sorted(name for name, *_ in rows) == sorted(["plain NumPy loop", "xorlab"] * 3)
-    assert "`python docs/make/benchmark.py --sections kernel`" in told
+    assert "`python docs/make/benchmark.py --sections kernel`" in printed
 
 
 def test_a_quick_measurement_is_not_written(capsys):

@@ -145,7 +145,7 @@ def test_a_study_with_a_run_missing_is_refused(uri, table, tmp_path, capsys):
 def test_every_question_has_its_words_and_studies():
     for name in script.QUESTIONS:
         assert set(import_module(f"answers.{name}").STUDIES) <= STUDIES
-        assert (ROOT / "scripts" / "answers" / f"{name}.md").is_file()
+        assert (ROOT / "docs" / "make" / "answers" / f"{name}.md").is_file()
     assert set(script.studies_of(script.QUESTIONS)) == STUDIES
 
 

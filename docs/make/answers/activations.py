@@ -4,8 +4,9 @@ import math
 
 import pandas as pd
 
-from answers.answer import Answer, against, brief, chosen, difference, differs, grid, rate, row, share, table
+from answers.answer import Answer, against, brief, chosen, difference, differs, grid, rate, row, share
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.components.datasets import load
 from xorlab.figures import convergence_maps

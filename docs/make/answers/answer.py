@@ -1,13 +1,14 @@
 """The form of an answer: words for the page, the claims that its sentences rest on, pictures; and how numbers read."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from markdown_table import table
 from xorlab import statistics
 from xorlab.statistics.settings import natural, short
 
@@ -130,12 +131,6 @@ def probability(p: float) -> str:
 def differs(pair: Any) -> bool:
     """Tell whether a row of `statistics.compare` is a difference."""
     return bool(pair["p_holm"] < LEVEL)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def grid(runs: pd.DataFrame, down: Sequence[str], across: str, *, outcome: str = "converged") -> str:

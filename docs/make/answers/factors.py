@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from answers.answer import Answer, chosen, grid, named, plain, probability, table
+from answers.answer import Answer, chosen, grid, named, plain, probability
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.figures import rates_along
 

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from answers.answer import Answer, against, brief, chosen, difference, differs, grid, moved_on, rate, row, share, table
+from answers.answer import Answer, against, brief, chosen, difference, differs, grid, moved_on, rate, row, share
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.figures import rates_along
 

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from answers.answer import Answer, brief, chosen, difference, differs, rate, row, table
+from answers.answer import Answer, brief, chosen, difference, differs, rate, row
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.figures import rates_along
 from xorlab.statistics.settings import natural

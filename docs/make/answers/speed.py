@@ -1,7 +1,8 @@
 """Speed: what a large learning rate does to runs that are stuck, and to those that are not."""
 
-from answers.answer import Answer, brief, chosen, difference, differs, rate, row, share, table
+from answers.answer import Answer, brief, chosen, difference, differs, rate, row, share
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.diagnosis import theory
 from xorlab.figures import rates_along

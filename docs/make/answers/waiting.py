@@ -4,8 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from answers.answer import Answer, against, brief, chosen, difference, differs, rate, row, share, table
+from answers.answer import Answer, against, brief, chosen, difference, differs, rate, row, share
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.figures import survival_curves
 

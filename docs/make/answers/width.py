@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pandas as pd
 
-from answers.answer import Answer, brief, chosen, difference, differs, plain, rate, row, share, table
+from answers.answer import Answer, brief, chosen, difference, differs, plain, rate, row, share
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
 from xorlab.diagnosis import theory
 from xorlab.figures import rates_along

@@ -1,6 +1,6 @@
 """The form of a comparison: a prediction and a simulation, each a range that the other should meet."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
@@ -45,9 +45,3 @@ def interval(count: int, n: int) -> tuple[float, float]:
 
     found = binomtest(count, n).proportion_ci(confidence_level=CONFIDENCE, method="exact")
     return float(found.low), float(found.high)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

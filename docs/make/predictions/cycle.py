@@ -4,7 +4,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from predictions.comparison import Check, Comparison, table
+from markdown_table import table
+from predictions.comparison import Check, Comparison
 from predictions.networks import Array, of_seeds, preactivations
 from xorlab.components.datasets import load
 from xorlab.diagnosis import theory

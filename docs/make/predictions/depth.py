@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.random import RandomState
 
-from predictions.comparison import Check, Comparison, interval, table
+from markdown_table import table
+from predictions.comparison import Check, Comparison, interval
 from predictions.networks import Array, of_one, preactivations
 from xorlab.components.datasets import load
 from xorlab.diagnosis import theory

@@ -6,7 +6,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from predictions.comparison import Check, Comparison, interval, table
+from markdown_table import table
+from predictions.comparison import Check, Comparison, interval
 from predictions.networks import interaction, of_seeds, preactivations
 from predictions.starts import AFFINE
 from xorlab.components.datasets import load

@@ -9,7 +9,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from predictions.comparison import Check, Comparison, table
+from markdown_table import table
+from predictions.comparison import Check, Comparison
 from xorlab.diagnosis import theory
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import OUTCOME_COLOURS, STYLE

@@ -1,4 +1,4 @@
-"""A sweep as the first pages of Hydra and MLflow have it: -m lr=0.01,0.1,1 'seed=range(0,10)'."""
+"""A sweep as Hydra's and MLflow's tutorials would have it: -m lr=0.01,0.1,1 'seed=range(0,10)'."""
 
 import hydra
 import mlflow

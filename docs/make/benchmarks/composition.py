@@ -1,4 +1,4 @@
-"""The composition of a multirun's configurations, against Hydra's own."""
+"""Composing the configurations of a multirun: xorlab and Hydra."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,14 +7,15 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from measures.clock import digits, medians, table
+from benchmarks.timing import digits, medians
+from markdown_table import table
 from xorlab.cli.composition import Composer
 from xorlab.spec.options import split
 from xorlab.tracking.store import CHECKOUT
 
 
 def measure(*, quick: bool) -> str:
-    """Time the composition of the same kind of jobs by us, by us with the check of every value, and by Hydra."""
+    """Time the composition of similar jobs by Hydra, and by xorlab with and without the check of every value."""
     few, many, repeats = (2, 20, 1) if quick else (20, 10_000, 5)
     with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
@@ -38,15 +39,15 @@ def measure(*, quick: bool) -> str:
     each = {name: seconds[name] / count * 1e3 for name, (_, count) in ways.items()}
     slowest = max(each.values())
     rows = [[name, digits(value), f"{digits(slowest / value, 2)}x"] for name, value in each.items()]
-    said = (
-        f"Milliseconds a job, over {many:,} jobs `arch=… lr=… seed=…` of six architectures by us and {few} by Hydra. "
-        "Hydra's own launcher composes every job twice, configures its logging and writes three files; here it is "
-        "one composition."
+    text = (
+        f"Milliseconds per job. xorlab composes {many:,} jobs `arch=… lr=… seed=…` of six architectures, Hydra {few} "
+        "of them. Hydra's own launcher would compose every job twice, configure its logging and write three files; "
+        "here Hydra composes once."
     )
-    return f"{said}\n\n{table(['', 'ms a job', 'times as fast'], rows)}"
+    return f"{text}\n\n{table(['', 'ms per job', 'times as fast'], rows, right=True)}"
 
 
 def _jobs(count: int) -> list[list[str]]:
-    """Return the overrides of so many jobs, no two alike."""
+    """Return the overrides of `count` jobs, no two alike."""
     groups = ("2-2-1", "2-3-1", "2-4-1", "2-8-1", "2-2-2-2-2-1", "2-16-16-1")
     return [[f"arch={groups[job % 6]}", f"lr={0.01 * (1 + job % 7):.2f}", f"seed={job}"] for job in range(count)]

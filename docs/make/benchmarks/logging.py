@@ -1,4 +1,4 @@
-"""The writing of losses to MLflow's database, against MLflow's own ways and the bare driver."""
+"""Losses written to MLflow's database per second: xorlab, MLflow's client and the plain SQLite driver."""
 
 import shutil
 import sqlite3
@@ -11,7 +11,8 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from measures.clock import digits, medians, table
+from benchmarks.timing import digits, medians
+from markdown_table import table
 from xorlab.tracking import store
 from xorlab.tracking.tracker import Data, Record, Tracker
 
@@ -19,38 +20,39 @@ RUNS = 30
 
 
 def measure(*, quick: bool) -> str:
-    """Time each way on a fresh copy of a ready store."""
+    """Time each writer on a fresh copy of an empty store."""
     epochs, repeats = (100, 1) if quick else (10_000, 5)
     counts = {log_metric: min(epochs, 200), log_batch: epochs, executemany: RUNS * epochs, ours: RUNS * epochs}
-    labels = {log_metric: "MlflowClient.log_metric", log_batch: "MlflowClient.log_batch, 1,000 a call"}
-    labels |= {executemany: "sqlite3's bare executemany, losses only", ours: "xorlab, whole runs"}
+    labels = {log_metric: "MlflowClient.log_metric", log_batch: "MlflowClient.log_batch, 1,000 per call"}
+    labels |= {executemany: "sqlite3 executemany, losses only", ours: "xorlab, whole runs"}
     with tempfile.TemporaryDirectory() as folder:
         ready = ready_store(Path(folder))
-        turns = {labels[way]: partial(_turn, way, ready, rows) for way, rows in counts.items()}
+        turns = {labels[writer]: partial(_turn, writer, ready, rows) for writer, rows in counts.items()}
         seconds = medians(turns, repeats)
-    rates = {labels[way]: rows / seconds[labels[way]] for way, rows in counts.items()}
+    rates = {labels[writer]: rows / seconds[labels[writer]] for writer, rows in counts.items()}
     own = rates[labels[ours]]
     rows = [
         [name, digits(rate), f"{digits(own / rate, 2)}x"]
         for name, rate in sorted(rates.items(), key=lambda pair: pair[1])
     ]
-    said = (
-        f"Losses into a SQLite file. Ours are {RUNS} runs of {epochs:,} epochs with their params, tags and data sets; "
-        "MLflow's ways log to one run that is there already; the bare driver inserts the same losses as ours into "
-        "MLflow's table, and is what no writer to this schema can beat by much."
+    text = (
+        f"Losses written to a SQLite file, in rows per second. xorlab writes {RUNS} runs of {epochs:,} epochs with "
+        "their params, tags and data sets. MLflow's client logs to one run that exists already. The plain driver "
+        "inserts the same losses as xorlab into MLflow's table and nothing else: no writer to this schema can be much "
+        "faster."
     )
-    return f"{said}\n\n{table(['', 'rows a second', 'ours is'], rows)}"
+    return f"{text}\n\n{table(['', 'rows per second', 'xorlab is'], rows, right=True)}"
 
 
 def ready_store(folder: Path) -> Path:
-    """Make an empty store's database in `folder`."""
+    """Create an empty store in `folder` and return the path of its database."""
     path = folder / "ready.db"
     store.ready(f"sqlite:///{path}")
     return path
 
 
 def log_metric(uri: str, rows: int) -> Callable[[], object]:
-    """Log one loss a call."""
+    """Log one loss per call."""
     client, run_id = _run(uri)
 
     def work() -> None:
@@ -61,7 +63,7 @@ def log_metric(uri: str, rows: int) -> Callable[[], object]:
 
 
 def log_batch(uri: str, rows: int) -> Callable[[], object]:
-    """Log a thousand losses a call, as many as MLflow takes."""
+    """Log a thousand losses per call, the most that MLflow takes."""
     client, run_id = _run(uri)
 
     def work() -> None:
@@ -73,7 +75,7 @@ def log_batch(uri: str, rows: int) -> Callable[[], object]:
 
 
 def executemany(uri: str, rows: int) -> Callable[[], object]:
-    """Insert the losses of the runs' own rows in one transaction."""
+    """Insert the losses into MLflow's table in one transaction."""
     runs = [_run(uri)[1] for _ in range(RUNS)]
     values = [("loss", 0.5, 0, epoch, False, run_id) for run_id in runs for epoch in range(rows // RUNS)]
     statement = "INSERT INTO metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)"
@@ -87,7 +89,7 @@ def executemany(uri: str, rows: int) -> Callable[[], object]:
 
 
 def ours(uri: str, rows: int) -> Callable[[], object]:
-    """Write whole runs in bulk."""
+    """Write whole runs with xorlab's tracker."""
     epochs = np.arange(rows // RUNS)
     data = Data(name="xor", X=np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), y=np.array([0, 1, 1, 0]))
     params, tags = {"lr": "0.1", "seed": "42", "arch.hidden": "[3]"}, {"outcome": "stuck_ln2"}
@@ -97,13 +99,13 @@ def ours(uri: str, rows: int) -> Callable[[], object]:
     return partial(tracker.write, records)
 
 
-def _turn(way: Callable[[str, int], Callable[[], object]], ready: Path, rows: int) -> Callable[[], object]:
-    """Return a way's work on a fresh copy of the store."""
+def _turn(writer: Callable[[str, int], Callable[[], object]], ready: Path, rows: int) -> Callable[[], object]:
+    """Return the writer's work on a fresh copy of the store."""
     folder = Path(tempfile.mkdtemp(dir=ready.parent))
-    return way(f"sqlite:///{shutil.copy(ready, folder / 'mlflow.db')}", rows)
+    return writer(f"sqlite:///{shutil.copy(ready, folder / 'mlflow.db')}", rows)
 
 
 def _run(uri: str) -> tuple[MlflowClient, str]:
-    """Open a run by MLflow's client."""
+    """Create a run and return MLflow's client with the run's id."""
     client = MlflowClient(uri)
     return client, client.create_run("0").info.run_id

@@ -1,4 +1,4 @@
-"""Whole commands, from the process's start to its end, against the notebook's loop and a naive sweep."""
+"""Whole commands, from the start of the process to its end, beside the notebook's loop and a naive sweep."""
 
 import os
 import shutil
@@ -10,58 +10,60 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from measures.clock import Contender, digits, medians, table
-from measures.kernel import PLAIN
-from measures.writing import ready_store
-from peers import PEERS, problem
+from baselines import BASELINES, problem
+from benchmarks.kernel import PLAIN
+from benchmarks.logging import ready_store
+from benchmarks.timing import Contender, digits, medians
+from markdown_table import table
 from xorlab.errors import XorlabError
 from xorlab.spec import RunSpec
 from xorlab.tracking.store import CHECKOUT
 
 NAIVE = Path(__file__).resolve().parents[1] / "peers" / "naive_sweep.py"
 START = "start and imports alone"
-CARD = "the card's 30 runs"
+CARD = "30 runs"
 Commands = Mapping[str, list[str]]
 Point = tuple[int, int]
-"""Runs and epochs of a naive sweep."""
+"""The runs and epochs of a naive sweep."""
 
 
 def measure(*, quick: bool) -> str:
-    """Time single runs and small sweeps in several rounds, great sweeps in one."""
+    """Time single runs and small sweeps in several rounds, large sweeps in one."""
     epochs, many = (20, 50) if quick else (10_000, 10_000)
-    small, great = _small(epochs, many // 10), _great(epochs // 10, many)
+    small, large = _small(epochs, many // 10), _large(epochs // 10, many)
     points = [(1, 5), (1, 25), (3, 5)] if quick else [(1, 200), (1, 1_200), (5, 200)]
     with tempfile.TemporaryDirectory() as folder:
         ready = ready_store(Path(folder))
         contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in small.items()}
-        contenders[START] = partial(_turn, ready, ["-c", "import train, xorlab.multirun, xorlab.sweep"])
+        contenders[START] = partial(_turn, ready, ["-c", "import train, xorlab.cli.multirun, xorlab.sweep.runner"])
         naive = {_label(point): partial(_turn, ready, _naive(*point), folder=Path(folder)) for point in points}
-        few, loop = _timed({**contenders, **naive}, repeats=1 if quick else 3)
-        contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in great.items()}
-        lots, later = _timed(contenders, repeats=1)
-    rows = [_row(label, words, few, few[START], loop) for label, words in small.items()]
-    rows += [_row(label, words, lots, few[START], later) for label, words in great.items()]
-    base, runs, longer = lots.values()
+        short, loop = _timed({**contenders, **naive}, repeats=1 if quick else 3)
+        contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in large.items()}
+        long, later = _timed(contenders, repeats=1)
+    rows = [_row(label, words, short, short[START], loop) for label, words in small.items()]
+    rows += [_row(label, words, long, short[START], later) for label, words in large.items()]
+    base, runs, longer = long.values()
     return "\n\n".join(
         [
-            "Seconds of `python train.py …` into a SQLite store that is there, from the process's start to its end. "
-            f"Start and imports take {digits(few[START])} s of them. The notebook's loop is one network over 10,000 "
-            f"epochs in plain NumPy, timed beside the commands: {digits(loop)} s, and {digits(later)} s beside the "
-            "great sweeps.",
-            table(["", "s", "beyond start and imports", "loops of the notebook"], rows),
-            f"Twice the runs take {runs / base:.2f} times as long, twice the epochs at as many rows "
-            f"{longer / base:.2f} times.",
-            _against_naive({point: few[_label(point)] for point in points}, few[CARD], epochs),
+            "Seconds of `python train.py …` with an existing SQLite store, from the start of the process to its end. "
+            f"Starting Python and importing take {digits(short[START])} s of each. The last column compares with the "
+            "notebook's loop, one network over 10,000 epochs in plain NumPy. The loop was timed between the commands: "
+            f"{digits(loop)} s beside the small ones, {digits(later)} s beside the large sweeps.",
+            table(["", "s", "without start and imports", "in notebook loops"], rows, right=True),
+            f"Twice the runs take {runs / base:.2f} times as long. Twice the epochs, with the same number of losses "
+            f"logged, take {longer / base:.2f} times as long.",
+            _against_naive({point: short[_label(point)] for point in points}, short[CARD], epochs),
         ]
     )
 
 
 def extrapolated(seconds: Mapping[Point, float], runs: int, epochs: int) -> float:
-    """Return what a naive sweep takes, by what three small ones took.
+    """Extrapolate the seconds of a naive sweep from three small ones.
 
     Parameters
     ----------
-    seconds : of one run, of one run of more epochs, of more runs; the time is linear in runs and in runs * epochs
+    seconds : of one run, of one run with more epochs, of more runs; the time is taken to be linear in the runs and in
+        runs * epochs
     """
     (first, one), ((_, more_epochs), longer), ((more_runs, _), wider) = seconds.items()
     epoch = (longer - one) / (more_epochs - first[1])
@@ -71,14 +73,14 @@ def extrapolated(seconds: Mapping[Point, float], runs: int, epochs: int) -> floa
 
 def _small(epochs: int, runs: int) -> Commands:
     return {
-        "one run": [f"epochs={epochs}"],
+        "1 run": [f"epochs={epochs}"],
         CARD: ["-m", "lr=0.01,0.1,1", "seed=0..9", f"epochs={epochs}"],
         f"{runs:,} runs": ["-m", f"seed=0..{runs - 1}", f"epochs={epochs // 10}", "log_every=10"],
     }
 
 
-def _great(epochs: int, runs: int) -> Commands:
-    """Return a sweep, one of twice its runs, and one of twice its epochs with as many losses logged."""
+def _large(epochs: int, runs: int) -> Commands:
+    """Return a sweep, one with twice the runs, and one with twice the epochs and the same number of losses logged."""
 
     def words(runs: int, epochs: int, every: int) -> list[str]:
         return ["-m", f"seed=0..{runs - 1}", f"epochs={epochs}", f"log_every={every}"]
@@ -91,8 +93,8 @@ def _great(epochs: int, runs: int) -> Commands:
 
 
 def _timed(contenders: Mapping[str, Contender], repeats: int) -> tuple[dict[str, float], float]:
-    """Return the seconds of each contender, and those of the notebook's loop, which runs before each."""
-    loop = PEERS[PLAIN].prepare(problem([RunSpec()]))
+    """Return the seconds of each contender, and of the notebook's loop, which runs before each."""
+    loop = BASELINES[PLAIN].prepare(problem([RunSpec()]))
     turns: dict[str, Contender] = {}
     for label, contender in contenders.items():
         turns |= {f"{PLAIN} before {label}": lambda: loop, label: contender}
@@ -102,7 +104,7 @@ def _timed(contenders: Mapping[str, Contender], repeats: int) -> tuple[dict[str,
 
 
 def _turn(ready: Path, arguments: list[str], folder: Path = CHECKOUT) -> Callable[[], object]:
-    """Return a command's work in `folder`, with a fresh copy of the store."""
+    """Return a function that runs a command in `folder` with a fresh copy of the store."""
     place = ready.parent / "turn"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
@@ -133,12 +135,12 @@ def _row(label: str, words: list[str], seconds: Mapping[str, float], start: floa
     return [" ".join([f"{label}: `train.py", *words]) + "`", digits(value), digits(value - start), digits(value / loop)]
 
 
-def _against_naive(seconds: Mapping[Point, float], card: float, epochs: int) -> str:
+def _against_naive(seconds: Mapping[Point, float], ours: float, epochs: int) -> str:
     whole = extrapolated(seconds, 30, epochs)
     points = ", ".join(f"{digits(value)} s for {runs} x {epochs:,}" for (runs, epochs), value in seconds.items())
     return (
-        "`docs/make/peers/naive_sweep.py` is the card's sweep by Hydra's basic launcher and `mlflow.log_metric` at "
-        f"every epoch. Measured: {points} (runs x epochs). Extrapolated, not measured, from these: {whole:,.0f} s for "
-        f"30 x {epochs:,}, {whole / card:,.0f} times ours. To measure it whole: "
-        "`python docs/make/peers/naive_sweep.py -m lr=0.01,0.1,1 'seed=range(0,10)'`."
+        "`docs/make/baselines/naive_sweep.py` runs the same 30 runs with Hydra's basic launcher and calls "
+        f"`mlflow.log_metric` at every epoch. Measured, in runs x epochs: {points}. Extrapolated from these, not "
+        f"measured: {whole:,.0f} s for 30 x {epochs:,}, {whole / ours:,.0f} times as long as xorlab. To measure all of "
+        "it: `python docs/make/baselines/naive_sweep.py -m lr=0.01,0.1,1 'seed=range(0,10)'`."
     )

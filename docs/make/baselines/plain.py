@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from peers import Array, Problem, Training
+from baselines import Array, Problem, Training
 
 
 def prepare(problem: Problem) -> Training:
-    """Return a loop over the runs of `train`."""
+    """Return a function that trains the runs one after the other."""
 
     def train_all() -> Array:
         runs = range(len(problem.lr))
@@ -16,7 +16,7 @@ def prepare(problem: Problem) -> Training:
 
 
 def train(problem: Problem, run: int) -> list[float]:
-    """Train one run and return its losses, one an epoch."""
+    """Train one run and return its losses, one for each epoch."""
     X, y, lr = problem.X, problem.y[:, None], problem.lr[run]
     Ws = [W[run].copy() for W, _ in problem.layers]
     bs = [b[run][None].copy() for _, b in problem.layers]

@@ -1,10 +1,10 @@
-"""JAX: `vmap` over the runs of a `scan` over the epochs, compiled."""
+"""JAX: a compiled `scan` over the epochs, mapped over the runs by `vmap`."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from peers import Array, Problem, Training
+from baselines import Array, Problem, Training
 
 Layers = list[tuple[jax.Array, jax.Array]]
 

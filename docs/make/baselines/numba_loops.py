@@ -1,31 +1,31 @@
-"""Numba: each run is a lane of compiled scalar code, which goes through all its epochs before the next run starts."""
+"""Numba: compiled scalar code trains each run through all its epochs before the next run starts."""
 
 import numpy as np
 from numba import njit, prange
 
-from peers import Array, Problem, Training
+from baselines import Array, Problem, Training
 from xorlab.numerics.network import rows
 
 Layers = tuple[tuple[int, int, int], ...]
-"""Where each layer lies in theta: its first number, its inputs with the bias's 1, its outputs."""
+"""Each layer's place in theta: its first index, its inputs (with the 1 of the bias) and its outputs."""
 
 compiled = njit(inline="always")
 
 
 def prepare(problem: Problem) -> Training:
-    """Compile the training of all runs, one after the other."""
+    """Compile the training of the runs on one thread."""
     return _prepare(problem, parallel=False)
 
 
 def prepare_parallel(problem: Problem) -> Training:
-    """Compile the training of all runs, shared out among threads."""
+    """Compile the training of the runs on all threads."""
     return _prepare(problem, parallel=True)
 
 
 def _prepare(problem: Problem, *, parallel: bool) -> Training:
     R, X, y, lr = len(problem.lr), problem.X, problem.y, problem.lr
     theta = np.concatenate([array.reshape(R, -1) for layer in problem.layers for array in layer], axis=1)
-    # A tuple from outside is a constant to the compiler.
+    # Numba compiles a tuple from the enclosing scope as a constant.
     layers = tuple(rows((X.shape[1], *(b.shape[1] for _, b in problem.layers))))
 
     @njit(parallel=parallel)

@@ -1,4 +1,4 @@
-"""scikit-learn: one MLPClassifier a run."""
+"""scikit-learn: one MLPClassifier for each run."""
 
 import warnings
 
@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from peers import Array, Problem, Training
+from baselines import Array, Problem, Training
 
 
 def prepare(problem: Problem) -> Training:
-    """Return a loop over the runs of `fit`."""
+    """Return a function that fits the runs one after the other."""
 
     def train() -> Array:
         return np.array([_losses(problem, run) for run in range(len(problem.lr))])
@@ -22,7 +22,7 @@ def _losses(problem: Problem, run: int) -> list[float]:
     model = _model(problem, run)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # The first fit shapes what the second, a warm start, takes as its initial weights.
+        # The first fit makes the arrays; the second, a warm start, trains from the weights put into them.
         model.set_params(max_iter=1).fit(problem.X, problem.y)
         model.coefs_ = [W[run].copy() for W, _ in problem.layers]
         model.intercepts_ = [b[run].copy() for _, b in problem.layers]
@@ -32,7 +32,7 @@ def _losses(problem: Problem, run: int) -> list[float]:
 
 
 def _model(problem: Problem, run: int) -> MLPClassifier:
-    """Make a classifier that does plain gradient descent and never stops early."""
+    """Return a classifier that does plain gradient descent and never stops early."""
     return MLPClassifier(
         [b.shape[1] for _, b in problem.layers[:-1]],
         solver="sgd",

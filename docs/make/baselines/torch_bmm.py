@@ -3,12 +3,12 @@
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from peers import Array, Problem, Training
+from baselines import Array, Problem, Training
 
 
 def prepare(problem: Problem) -> Training:
-    """Return a loop over the epochs of all runs."""
-    torch.set_num_threads(1)  # with more it takes longer, for arrays as small as these
+    """Return a function that trains all runs together."""
+    torch.set_num_threads(1)  # more threads are slower on arrays this small
     R, N = len(problem.lr), len(problem.y)
     X = torch.tensor(problem.X).expand(R, N, -1)
     y = torch.tensor(problem.y).expand(R, N)
