@@ -100,6 +100,14 @@ def test_a_sweep_gives_its_unconverged_runs(written):
         assert ([each.run_id for each in found], count) == ([ids[4]], 2)
 
 
+def test_the_latest_run_is_the_one_that_began_last_and_no_sweep(store_uri, tmp_path):
+    tracker = Tracker(store_uri, "xorlab", folder=tmp_path)
+    early, late = (replace(record(RunSpec(seed=start)), start=start) for start in (1, 2))
+    sweep = Record(name="sweep", tags={"xorlab.kind": "sweep"}, start=3)
+    ids = tracker.write([late, early, sweep])
+    assert recorded.recall("latest", store_uri).run_id == ids[0]
+
+
 def test_what_names_no_run_is_refused(written):
     uri, ids = written
     for run in ("", "zz", "%", "f" * 32):

@@ -1,6 +1,5 @@
 import os
 import re
-import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xorlab.cli.verify import main
 from xorlab.tracking import store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +36,13 @@ def tampered(written, tmp_path, monkeypatch, capsys):
     """Change a copy of the store by SQL, and verify the run there: -> status, what it printed, its errors."""
     shutil.copy(written[0] / "mlflow.db", tmp_path)
     uri = store.uri(folder=tmp_path)
-    script = runpy.run_path(str(ROOT / "scripts" / "verify.py"))
 
     def verify(*statements):
         with sqlite3.connect(tmp_path / "mlflow.db") as connection:
             for statement in statements:
                 assert connection.execute(statement).rowcount > 0
         connection.close()
-        status = script["main"]([written[1], "--uri", uri])
+        status = main([written[1], "--uri", uri], prog="verify.py")
         return (status, *capsys.readouterr())
 
     return verify
@@ -54,7 +53,7 @@ def test_an_untouched_run_is_identical(written):
     called = command(folder, "scripts/verify.py", run_id[:10])
     assert (called.returncode, called.stderr) == (0, "")
     assert called.stdout.startswith(f"2-3-1 relu, xor, gd lr=0.1, normal init, seed=42\nRun {run_id} of ")
-    assert "identical: 1,200 losses and the final one, bit for bit.\n" in called.stdout
+    assert "Identical: all 1,200 recorded losses and the final loss, bit for bit.\n" in called.stdout
     assert re.search(r"^numpy +(\S+) +\1 *$", called.stdout, re.MULTILINE)
     assert "differs" not in called.stdout
 
@@ -66,10 +65,10 @@ def test_a_loss_that_was_tampered_with_is_found_at_its_epoch(tampered):
     )
     assert (status, errors) == (1, "")
     assert re.search(
-        r"^different, first at epoch 777: recorded 0\.69\d+, today 0\.69\d+, -1e-12\.$", printed, re.MULTILINE
+        r"^Different, first at epoch 777: recorded 0\.69\d+, today 0\.69\d+ \(-1e-12\)\.$", printed, re.MULTILINE
     )
-    assert "2 of 1,201 losses differ, by 1e-09 at most.\n" in printed
-    assert printed.endswith("The environment: it does not explain the difference.\n")
+    assert "2 of 1,201 losses differ, by at most 1e-09.\n" in printed
+    assert printed.endswith("The environment is the same: it is not the reason.\n")
 
 
 def test_another_environment_is_told(tampered):
@@ -87,8 +86,8 @@ def test_a_difference_that_the_environment_may_explain(tampered):
         "UPDATE latest_metrics SET value = 0.5 WHERE key = 'final_loss'",
     )
     assert status == 1
-    assert "different, first at the final loss: recorded 0.5, today 0.69" in printed
-    assert printed.endswith("The environment: numpy may explain it.\n")
+    assert "Different, first at the final loss: recorded 0.5, today 0.69" in printed
+    assert printed.endswith("Possible reasons: numpy.\n")
 
 
 def test_a_run_from_a_file_is_verified_without_the_file(written):
@@ -100,7 +99,7 @@ def test_a_run_from_a_file_is_verified_without_the_file(written):
     path.unlink()
     called = command(folder, "scripts/verify.py", run_id)
     assert (called.returncode, called.stderr) == (0, "")
-    assert "identical: 60 losses" in called.stdout
+    assert "Identical: all 60 recorded losses" in called.stdout
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_a_run_from_a_file_is_verified_without_the_file(written):
 )
 def test_what_can_not_be_verified_is_one_line(tampered, statement, said):
     status, printed, errors = tampered(statement)
-    assert (status, printed) == (1, "")
+    assert (status, printed) == (2, "")
     assert errors.startswith("verify.py: ")
     assert said in errors
     assert errors.count("\n") == 1

@@ -1,23 +1,29 @@
-"""A run trained again from its record: the same losses to the bit, or where they part."""
+"""Does a recorded run reproduce? Train it again from its record and compare every recorded loss, bit for bit."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.errors import XorlabError
+from xorlab.numerics import training
 from xorlab.numerics.training import Trained
+from xorlab.runs import recorded
+from xorlab.runs.recorded import Recalled
+from xorlab.tracking.records import LOG_EVERY
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Losses on record beside those of today, K epochs.
+    """Recorded losses and those of the same run trained again, at K epochs.
 
     Attributes
     ----------
-    epochs : (K,) ints, ascending; the last is the final loss, after the last update
+    epochs : (K,) ints, ascending; the last one stands for the final loss, after the last update
     recorded, today : (K,) arrays; NaN where there is no loss
     """
 
@@ -36,7 +42,41 @@ class Comparison:
         return not self.differs.any()
 
 
-def compare(epochs: NDArray[np.int64], recorded: Array, final_loss: float, trained: Trained) -> Comparison:
+def verify(run: Recalled, uri: str | None = None) -> Comparison:
+    """Train a recorded run again and compare its losses with the record.
+
+    Parameters
+    ----------
+    run : the run, as `recorded.recall` reads it
+    uri : the tracking store
+
+    Raises
+    ------
+    XorlabError
+        Where the record has none of the run's losses, or the weights that it started from are gone.
+    """
+    epochs, losses = recorded.curve(run, uri)
+    trained = training.train([run.spec], initial=_initial_weights(run, uri))
+    if not epochs.size and trained.epochs[0]:
+        raise XorlabError(f"RUN must have losses on record; got {run.run_id}, which has none")
+    log_every = int(run.tags[LOG_EVERY]) if LOG_EVERY in run.tags else None
+    return compare(epochs, losses, run.metrics.get("final_loss", np.nan), trained, log_every=log_every)
+
+
+def _initial_weights(run: Recalled, uri: str | None) -> dict[str, Array] | None:
+    """Return the recorded weights of a run that started from a file; None where the specification says enough."""
+    path = run.spec.init.path
+    if path is None:
+        return None
+    weights = recorded.weights(run, uri)
+    if weights is None and not Path(path).is_file():
+        raise XorlabError(f"run {run.run_id} must carry {recorded.INITIAL}, or {path} must be there; neither is")
+    return weights
+
+
+def compare(
+    epochs: NDArray[np.int64], recorded: Array, final_loss: float, trained: Trained, *, log_every: int | None
+) -> Comparison:
     """Compare the record of a run with the run trained again.
 
     Parameters
@@ -44,19 +84,21 @@ def compare(epochs: NDArray[np.int64], recorded: Array, final_loss: float, train
     epochs, recorded : (K,) arrays, the epochs whose losses were recorded, ascending, and the losses
     final_loss : the recorded loss at the final parameters; NaN where it was not finite
     trained : the same run again, R = 1
+    log_every : the spacing of the epochs that were recorded, besides the last one. None, for a record that does not
+        say: the widest spacing that explains the recorded epochs.
 
     Notes
     -----
-    Losses are recorded at every so many epochs and at the last, so an epoch that is missing there differs.
+    A due epoch that is not on record differs.
     """
     E = int(trained.epochs[0])
-    every = int(np.diff(epochs).min()) if len(epochs) > 1 else max(E - 1, 1)
+    every = log_every or int(np.gcd.reduce(epochs[epochs != E - 1])) or max(E, 1)
     due = np.union1d(np.arange(0, E, every), np.arange(E)[-1:])
     at = np.union1d(epochs, due)
     then, now = np.full(at.size, np.nan), np.full(at.size, np.nan)
     then[np.searchsorted(at, epochs)] = recorded
-    there = at < E
-    now[there] = trained.losses[0, at[there]]
+    trained_at = at < E
+    now[trained_at] = trained.losses[0, at[trained_at]]
     last = max(at[-1] + 1, E) if at.size else E
     return Comparison(
         epochs=np.append(at, last),
@@ -65,23 +107,25 @@ def compare(epochs: NDArray[np.int64], recorded: Array, final_loss: float, train
     )
 
 
-def told(comparison: Comparison) -> Iterator[str]:
-    """Say what a comparison shows: identical, or the first epoch and the size of the difference."""
+def describe(comparison: Comparison) -> str:
+    """Say that a comparison is identical, or where it differs first, at how many epochs and by how much."""
     differs, K = comparison.differs, len(comparison.epochs) - 1
     if comparison.identical:
-        yield f"identical: {K:,} losses and the final one, bit for bit"
-        return
+        return f"Identical: all {K:,} recorded losses and the final loss, bit for bit."
     first = int(differs.argmax())
     where = f"epoch {comparison.epochs[first]}" if first < K else "the final loss"
     then, now = (float(losses[first]) for losses in (comparison.recorded, comparison.today))
-    yield f"different, first at {where}: recorded {_shown(then)}, today {_shown(now)}{_size(now - then)}"
+    size = "" if np.isnan(now - then) else f" ({now - then:+.2g})"
     sizes = np.abs(comparison.today - comparison.recorded)[differs]
-    most = f", by {np.nanmax(sizes):.2g} at most" if np.isfinite(sizes).any() else ""
-    yield f"{differs.sum():,} of {K + 1:,} losses differ{most}"
+    most = f", by at most {np.nanmax(sizes):.2g}" if np.isfinite(sizes).any() else ""
+    return (
+        f"Different, first at {where}: recorded {_shown(then)}, today {_shown(now)}{size}.\n"
+        f"{differs.sum():,} of {K + 1:,} losses differ{most}."
+    )
 
 
-def environments(recorded: Mapping[str, str], today: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield what the environment is, as it was recorded, as it is today, and whether that is the same."""
+def compare_environments(recorded: Mapping[str, str], today: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each property of the environment, its recorded value, today's, and "" where they are equal."""
     for key, now in today.items():
         then = recorded.get(key, "not recorded")
         yield key, then, now, "" if then == now else "unknown" if key not in recorded else "differs"
@@ -89,7 +133,3 @@ def environments(recorded: Mapping[str, str], today: Mapping[str, str]) -> Itera
 
 def _shown(loss: float) -> str:
     return "none" if np.isnan(loss) else repr(loss)
-
-
-def _size(difference: float) -> str:
-    return "" if np.isnan(difference) else f", {difference:+.2g}"

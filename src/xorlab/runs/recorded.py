@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ Array = NDArray[np.float64]
 
 INITIAL = "initial_weights.npz"
 """The artifact that a run began with."""
+
+LAST = 100
+"""How many of the last runs are searched for one that is no sweep."""
 
 SHOWN = 12
 """Digits of an identity that are shown."""
@@ -48,7 +52,7 @@ class Recalled:
 
 
 def recall(run: str, uri: str | None = None, *, experiment: str = "xorlab") -> Recalled:
-    """Recall the run that `run`, its id or the beginning of it, names.
+    """Recall the run that `run` names: its id, the beginning of it, or ``latest``, the one that began last.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def recall(run: str, uri: str | None = None, *, experiment: str = "xorlab") -> R
     if len(found) != 1:
         count = "several" if found else "no run"
         raise XorlabError(
-            f"RUN must be the id of a run in {experiment}, or its beginning; got {run!r}, which is {count}"
+            f"RUN must be latest, the id of a run in {experiment} or its beginning; got {run!r}, which is {count}"
         )
     return _recalled(found[0], experiment)
 
@@ -86,28 +90,45 @@ def curve(recalled: Recalled, uri: str | None = None) -> tuple[NDArray[np.int64]
     return table["epoch"].to_numpy(np.int64), table["loss"].to_numpy(np.float64)
 
 
-def weights(recalled: Recalled, uri: str | None = None) -> dict[str, Array]:
-    """Read the initial weights that a run carries: W1 (1, D, H), b1 (1, H), W2, … as an ensemble of one.
+def weights(recalled: Recalled, uri: str | None = None) -> dict[str, Array] | None:
+    """Read the recorded initial weights of a run: W1 (1, D, H), b1 (1, H), W2, … as an ensemble of one.
 
-    Raises
-    ------
-    XorlabError
-        Where it carries none, as in a sweep of many runs.
+    Returns
+    -------
+    None where neither the run nor the sweep that it belongs to carries them.
     """
-    content = reading.artifact(store.uri(uri), recalled.run_id, INITIAL)
-    if content is None:
-        raise XorlabError(f"run {recalled.run_id} must carry {INITIAL} to start from; it does not")
+    address = store.uri(uri)
+    content = reading.artifact(address, recalled.run_id, INITIAL)
+    if content is not None:
+        return {name: array[None] for name, array in _arrays(content).items()}
+    parent = recalled.tags.get(runs.PARENT)
+    content = None if parent is None else reading.artifact(address, parent, INITIAL)
+    arrays = {} if content is None else _arrays(content)
+    for shape in {key.rpartition("/")[0] for key in arrays}:
+        rows = np.flatnonzero(arrays[f"{shape}/run_id"] == recalled.run_id)
+        if rows.size:
+            names = [key for key in arrays if key.startswith(f"{shape}/") and not key.endswith("/run_id")]
+            return {key.rpartition("/")[2]: arrays[key][rows] for key in names}
+    return None
+
+
+def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return {name: file[name][None] for name in file.files}
+        return {name: file[name] for name in file.files}
 
 
 def _found(run: str, address: str, experiment: str) -> list[Run]:
     number = reading.reader(address).experiment(experiment)
     if number is None:
         raise XorlabError(f"experiment must be one that has runs; got {experiment!r}")
+    client = MlflowClient(address)
+    if run == "latest":
+        # MLflow's filters can't exclude a tag, so the sweeps among the last runs are skipped here.
+        last = client.search_runs([number], order_by=["attributes.start_time DESC"], max_results=LAST)
+        return [each for each in last if each.data.tags.get(runs.KIND) != "sweep"][:1]
     if not re.fullmatch("[0-9a-f]{1,32}", run):
         return []
-    return list(MlflowClient(address).search_runs([number], f"attributes.run_id LIKE '{run}%'", max_results=2))
+    return list(client.search_runs([number], f"attributes.run_id LIKE '{run}%'", max_results=2))
 
 
 def _recalled(run: Run, experiment: str) -> Recalled:

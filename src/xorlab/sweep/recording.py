@@ -21,7 +21,7 @@ from xorlab.numerics.network import evaluate
 from xorlab.spec import DataSpec, RunSpec
 from xorlab.sweep.pool import Chunk
 from xorlab.sweep.tables import Table
-from xorlab.tracking.records import Data, Record
+from xorlab.tracking.records import LOG_EVERY, Data, Record
 
 Array = NDArray[np.float64]
 
@@ -44,7 +44,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mappi
         name=name,
         description=wording.description(spec, verdict, epochs=epochs),
         params=_params(spec),
-        tags={"spec": spec.identity, "outcome": verdict.outcome, **_tags(verdict)},
+        tags={"spec": spec.identity, LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
         metrics=_metrics(verdict, epochs),
         step=max(epochs - 1, 0),
         epochs=chunk.kept[mine],

@@ -19,6 +19,9 @@ PLAN = "plan.csv"
 DIFF = "uncommitted.diff"
 """The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
 
+LOG_EVERY = "log_every"
+"""The tag of a run whose losses are recorded at every so many epochs, and at the last."""
+
 
 def now() -> int:
     """Return the milliseconds since 1970."""

@@ -1,0 +1,40 @@
+"""What the commands share: their common arguments, and one line on stderr for a user's mistake."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from xorlab.errors import XorlabError
+
+REFUSED = 2
+"""The exit status of a mistake on the command line, as argparse has it."""
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add --uri and --experiment."""
+    parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
+    parser.add_argument("--experiment", default="xorlab", help="the experiment's name (%(default)s)")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add RUN."""
+    parser.add_argument("run", metavar="RUN", help="a run's id, the beginning of it, or latest")
+
+
+def call(
+    command: Callable[[argparse.Namespace], int], parser: argparse.ArgumentParser, arguments: list[str] | None
+) -> int:
+    """Run a command and return its exit status; print a user's mistake as one line.
+
+    Parameters
+    ----------
+    command : takes the parsed arguments, returns the exit status
+    parser : the command's own
+    arguments : the words after the command's name; None for those of this process
+    """
+    options = parser.parse_args(arguments)
+    try:
+        return command(options)
+    except XorlabError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return REFUSED

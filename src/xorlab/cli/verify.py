@@ -1,0 +1,40 @@
+"""Train a recorded run again and compare its losses with the record, bit for bit."""
+
+import argparse
+
+from xorlab.cli import arguments
+
+TAGS = {"mlflow.source.git.commit": "commit", "git.dirty": "uncommitted changes"}
+"""What a reader calls a tag, where its name does not say it."""
+
+
+def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
+    """Verify a run; return 0 where it is identical, 1 where it differs, 2 where it can't be verified."""
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    arguments.add_run(parser)
+    arguments.add_store(parser)
+    return arguments.call(_verify, parser, words)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from xorlab.diagnosis import wording
+    from xorlab.remedies import verification
+    from xorlab.runs import recorded
+    from xorlab.sweep import terminal
+    from xorlab.sweep.tables import Table
+    from xorlab.tracking import environment, store, tracker
+
+    run = recorded.recall(options.run, options.uri, experiment=options.experiment)
+    comparison = verification.verify(run, options.uri)
+    print(f"{wording.title(run.spec)}\nRun {run.run_id} of {run.start:%d %b %Y, %H:%M} UTC\n")
+    print(verification.describe(comparison), end="\n\n")
+
+    today = {**environment.today(), **tracker.git(store.CHECKOUT)}
+    compared = verification.compare_environments(run.tags, today)
+    rows = tuple((TAGS.get(key, key), *values) for key, *values in compared)
+    terminal.show(Table(("", "recorded", "today", ""), rows))
+    if comparison.identical:
+        return 0
+    differing = ", ".join(name for name, *_, word in rows if word)
+    print(f"Possible reasons: {differing}." if differing else "The environment is the same: it is not the reason.")
+    return 1
