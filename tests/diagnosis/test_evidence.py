@@ -8,7 +8,8 @@ from xorlab.components import datasets
 from xorlab.diagnosis import evidence
 from xorlab.diagnosis.levels import spectrum
 from xorlab.numerics import curvature
-from xorlab.numerics.training import Trained, train
+from xorlab.numerics.trained import Trained
+from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, RunSpec
 
 LN2 = math.log(2.0)

@@ -5,7 +5,8 @@ import pytest
 
 from xorlab.components import datasets
 from xorlab.diagnosis.verdict import diagnose
-from xorlab.numerics.training import Trained, draw, train
+from xorlab.numerics.trained import Trained
+from xorlab.numerics.training import draw, train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
 
 LN2 = math.log(2.0)

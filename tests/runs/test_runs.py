@@ -214,8 +214,3 @@ def test_points_thin_a_sweep_to_a_common_grid(store_uri, long_runs, monkeypatch)
     assert len(thin.merge(every)) == len(thin)
     by_client(monkeypatch)
     assert_frame_equal(thin, runs.curves(long_runs, store_uri, points=20))
-
-
-def test_a_grid_is_even_on_a_log_scale():
-    assert reading.grid(np.arange(7), 7).tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert reading.grid(np.arange(1024), 11).tolist() == [0, 1, 3, 7, 15, 31, 63, 127, 255, 511, 1023]

@@ -14,7 +14,8 @@ from predictions.comparison import Check, Comparison
 from xorlab.diagnosis import theory
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import OUTCOME_COLOURS, STYLE
-from xorlab.numerics.training import Trained, train
+from xorlab.numerics.trained import Trained
+from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 
 SADDLE = theory.tanh_saddle(-0.6585, 1.0)

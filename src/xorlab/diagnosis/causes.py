@@ -15,7 +15,8 @@ from xorlab.diagnosis import evidence
 from xorlab.diagnosis.evidence import Findings
 from xorlab.numerics import curvature
 from xorlab.numerics.network import views
-from xorlab.numerics.training import Trained, units
+from xorlab.numerics.trained import Trained
+from xorlab.numerics.training import units
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

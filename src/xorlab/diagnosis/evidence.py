@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.losses import LOSSES
+from xorlab.components.steps import sigmoid
 from xorlab.diagnosis.levels import MOST_POINTS, spectrum
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
-from xorlab.numerics.training import Trained, units
+from xorlab.numerics.trained import Trained
+from xorlab.numerics.training import grouped, units
 from xorlab.spec import DataSpec
 
 Array = NDArray[np.float64]
@@ -132,7 +134,7 @@ def _tied(logits: Array) -> Mask:
     R, N = logits.shape
     if N > MOST_POINTS:
         return np.zeros((R, 0, 0), dtype=bool)
-    p = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    p = sigmoid(logits)
     tied = (np.abs(p[:, :, None] - p[:, None, :]) < TIED) | np.eye(N, dtype=bool)
     for _ in range(N.bit_length()):
         tied = tied @ tied
@@ -282,10 +284,7 @@ def plateaus(trained: Trained) -> tuple[list[list[int]], list[list[int]]]:
     for start in range(0, R, ROWS):
         part = trained.losses[start : start + ROWS]
         specs = trained.specs[start : start + ROWS]
-        kinds: dict[tuple[DataSpec, str], list[int]] = {}
-        for run, spec in enumerate(specs):
-            kinds.setdefault((spec.data, spec.loss), []).append(run)
-        for runs in kinds.values():
+        for runs in grouped((spec.data, spec.loss) for spec in specs):
             for at in spectrum(specs[runs[0]]).values():
                 near = np.abs(part[runs] - at) < SITTING
                 count = near.sum(axis=1)

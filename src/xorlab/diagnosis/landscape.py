@@ -10,7 +10,8 @@ from xorlab.diagnosis.evidence import KINKED, MOST_PARAMETERS, ON_KINK
 from xorlab.errors import XorlabError
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
-from xorlab.numerics.training import Trained, units
+from xorlab.numerics.trained import Trained
+from xorlab.numerics.training import units
 
 Array = NDArray[np.float64]
 

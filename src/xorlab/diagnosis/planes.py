@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.steps import sigmoid
 from xorlab.diagnosis.evidence import KINKED
 from xorlab.errors import XorlabError
 from xorlab.numerics.network import evaluate
@@ -58,7 +59,7 @@ def planes(history: History) -> list[Plane]:
         raise XorlabError(f"the plane needs data with two inputs; got {spec.data.name} with {X.shape[1]}")
     x1, x2 = (_side(X[:, column]) for column in (0, 1))
     points = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-    p = 0.5 * (1.0 + np.tanh(0.5 * evaluate(spec.arch, parameters, points)))
+    p = sigmoid(evaluate(spec.arch, parameters, points))
     seen = zip(history.epochs.tolist(), history.losses.tolist(), p.reshape(-1, GRID, GRID), strict=True)
     lines = zip(parameters["W1"], parameters["b1"], strict=True)
     return [

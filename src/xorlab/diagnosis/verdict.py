@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.steps import sigmoid
 from xorlab.diagnosis import evidence
 from xorlab.diagnosis.causes import Case, decide
 from xorlab.diagnosis.evidence import Evidence
 from xorlab.diagnosis.levels import name, spectrum
 from xorlab.numerics.network import PAD
-from xorlab.numerics.training import Trained
+from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
 
 Array = NDArray[np.float64]
@@ -77,10 +78,12 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     trained : R runs of one shape
     converged_below : the loss below which a run has converged, if every point is on its side with a margin
     """
-    R, trained = len(trained.specs), _padded(trained)
+    R = len(trained.specs)
+    if R % PAD:  # a run's evidence has the bits it has alone where R is a multiple of `PAD`
+        trained = trained.take(np.arange(R + -R % PAD).clip(max=R - 1))
     ways = np.array([way(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
     near = tolerance(ways)
-    right = _signed(trained) * (1.0 / (1.0 + np.exp(-np.abs(trained.logits))) - 0.5)
+    right = _signed(trained) * (sigmoid(np.abs(trained.logits)) - 0.5)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
     flat = _flat(trained, near, ways)
@@ -106,21 +109,6 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
         )
         for run, outcome in enumerate(outcomes[:R])
     ]
-
-
-def _padded(trained: Trained) -> Trained:
-    """Repeat the last run until R is a multiple of `PAD`, so that a run's evidence has the bits it has alone."""
-    runs = np.arange(-(-len(trained.specs) // PAD) * PAD).clip(max=len(trained.specs) - 1)
-    return Trained(
-        specs=tuple(trained.specs[run] for run in runs),
-        losses=trained.losses[runs] if runs.size > len(trained.specs) else trained.losses,
-        epochs=trained.epochs[runs],
-        stopped=tuple(trained.stopped[run] for run in runs),
-        initial=trained.initial,
-        final={name: array[runs] for name, array in trained.final.items()},
-        final_loss=trained.final_loss[runs],
-        logits=trained.logits[runs],
-    )
 
 
 def _outcome(stopped: str, converged: bool, flat: bool, level: float | None) -> str:

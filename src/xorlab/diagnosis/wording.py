@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.steps import sigmoid
 from xorlab.diagnosis.levels import MOST_POINTS, name
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
 from xorlab.numerics.training import units
@@ -61,7 +62,7 @@ def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
     logits : (N,) array, the output before its sigmoid
     """
     X, y = datasets.load(spec.data)
-    p = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    p = sigmoid(logits)
     said = np.where(np.abs(p - 0.5) < UNDECIDED, "undecided", np.where(p > 0.5, "1", "0"))
     for x, target, value, answer in list(zip(X, y, p, said, strict=True))[:SHOWN]:
         point = ", ".join(f"{item:g}" for item in x.round(3))

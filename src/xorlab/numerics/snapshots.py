@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.errors import XorlabError
-from xorlab.numerics.training import Trained, shape, train
+from xorlab.numerics.trained import Trained, take
+from xorlab.numerics.training import grouped, shape, train
 from xorlab.spec import RunSpec
 
 Array = NDArray[np.float64]
@@ -45,14 +46,11 @@ def histories(specs: Sequence[RunSpec], epochs: Sequence[int]) -> list[History]:
     """
     if min(epochs) < 0:
         raise XorlabError(f"an epoch must be at least 0; got {min(epochs)}")
-    kinds: dict[object, list[int]] = {}
-    for index, spec in enumerate(specs):
-        kinds.setdefault(shape(spec), []).append(index)
     found: dict[int, History] = {}
-    for indices in kinds.values():
-        chosen = [specs[index] for index in indices]
-        found |= zip(indices, _together(chosen, sorted(set(epochs))), strict=True)
-    return [found[index] for index in range(len(specs))]
+    for places in grouped(map(shape, specs)):
+        chosen = [specs[place] for place in places]
+        found |= zip(places, _together(chosen, sorted(set(epochs))), strict=True)
+    return [found[place] for place in range(len(specs))]
 
 
 def _together(specs: list[RunSpec], epochs: list[int]) -> list[History]:
@@ -61,36 +59,17 @@ def _together(specs: list[RunSpec], epochs: list[int]) -> list[History]:
     trained = train([*specs, *shorter])
     R, T = len(specs), len(epochs)
     return [
-        _history(_pick(trained, run), _pick(trained, slice(R + run * T, R + (run + 1) * T)), epochs) for run in range(R)
+        _history(trained.take(slice(run, run + 1)), trained.take(slice(R + run * T, R + (run + 1) * T)), epochs)
+        for run in range(R)
     ]
-
-
-def _pick(trained: Trained, runs: int | slice) -> Trained:
-    """Take some of the runs of an ensemble."""
-    rows = slice(runs, runs + 1) if isinstance(runs, int) else runs
-    return Trained(
-        specs=trained.specs[rows],
-        losses=trained.losses[rows],
-        epochs=trained.epochs[rows],
-        stopped=trained.stopped[rows],
-        initial={name: array[rows] for name, array in trained.initial.items()},
-        final={name: array[rows] for name, array in trained.final.items()},
-        final_loss=trained.final_loss[rows],
-        logits=trained.logits[rows],
-    )
 
 
 def _history(whole: Trained, shorter: Trained, epochs: list[int]) -> History:
     """Keep one snapshot of each epoch; the first is the start itself, for no run is of no epochs."""
-    kept, first = np.unique(np.minimum(epochs, end(whole)), return_index=True)
+    kept, first = np.unique(np.minimum(epochs, whole.updated[0]), return_index=True)
     start = kept == 0
-    parameters = {name: array[first] for name, array in shorter.final.items()}
+    parameters = take(shorter.final, first)
     for name, array in parameters.items():
         array[start] = whole.initial[name]
     losses = np.where(start, whole.losses[0, 0], shorter.final_loss[first])
     return History(whole.specs[0], whole, kept, losses, parameters)
-
-
-def end(trained: Trained) -> int:
-    """Count the updates before the final parameters of an ensemble of one."""
-    return int(trained.epochs[0]) - (trained.stopped[0] != "epochs")

@@ -1,7 +1,6 @@
 """The loop: specifications of one shape in, loss histories and parameters out."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +11,7 @@ from xorlab.components import datasets
 from xorlab.numerics.ensemble import Ensemble, Orders, kernel, orders
 from xorlab.numerics.initialization import initialize
 from xorlab.numerics.network import PAD, pack, pad, sizes, unpack
+from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
 
 Array = NDArray[np.float64]
@@ -24,31 +24,6 @@ HISTORY = 2**28
 """Bytes that the losses of one ensemble may take."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """R trained runs of one shape, in the order of their specifications.
-
-    Attributes
-    ----------
-    specs : R specifications
-    losses : (R, E) array; column t is the loss before the update of epoch t, NaN after a run's last epoch
-    epochs : (R,) ints, how many losses each run recorded
-    stopped : R words: "epochs", "target_loss" or "non_finite", which a loss or a parameter was
-    initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; final ones are the last that are finite, as is their loss
-    final_loss : (R,) array, the loss at the final parameters
-    logits : (R, N) array, the output before its sigmoid for each sample, at the final parameters
-    """
-
-    specs: tuple[RunSpec, ...]
-    losses: Array
-    epochs: NDArray[np.int64]
-    stopped: tuple[str, ...]
-    initial: dict[str, Array]
-    final: dict[str, Array]
-    final_loss: Array
-    logits: Array
-
-
 def units(spec: RunSpec) -> tuple[int, ...]:
     """Units from the inputs to the output, as in (2, 3, 1)."""
     return sizes(datasets.load(spec.data)[0].shape[1], spec.arch)
@@ -58,6 +33,14 @@ def shape(spec: RunSpec) -> tuple[object, ...]:
     """What the runs of one ensemble have in common; all else may differ from run to run."""
     X, _ = datasets.load(spec.data)
     return (spec.arch, X.shape, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
+
+
+def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Return the places of each distinct key, as of the runs of each shape, in the order of first appearance."""
+    found: dict[Hashable, list[int]] = {}
+    for place, key in enumerate(keys):
+        found.setdefault(key, []).append(place)
+    return list(found.values())
 
 
 def parameter_count(spec: RunSpec) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
-from xorlab.numerics.training import Trained
+from xorlab.numerics.trained import take
 from xorlab.remedies.changes import Remedy, renewing, rescuing
 from xorlab.spec import RunSpec
 from xorlab.statistics import wilson
@@ -132,7 +132,7 @@ def _ended(specs: Sequence[RunSpec], converged_below: float) -> list[_End]:
     for chunk in _chunks(specs, converged_below):
         assert chunk.trained is not None
         for index, (place, verdict) in enumerate(zip(chunk.places, chunk.verdicts, strict=True)):
-            found[place] = _End(int(chunk.trained.epochs[index]), verdict, _one(chunk.trained, index))
+            found[place] = _End(int(chunk.trained.epochs[index]), verdict, take(chunk.trained.final, index))
     return [found[place] for place in range(len(specs))]
 
 
@@ -147,14 +147,11 @@ def _chunks(specs: Sequence[RunSpec], converged_below: float) -> Iterator[pool.C
 
 def _rescued(cases: Sequence[_Case], converged_below: float) -> Iterator[tuple[_Case, Rescue]]:
     """Train on, all that is of one shape and goes on as long together."""
-    groups: dict[object, list[_Case]] = {}
-    for case in cases:
-        spec = case.remedy.spec
-        groups.setdefault((training.shape(spec), spec.epochs, case.remedy.times), []).append(case)
-    for group in groups.values():
-        size = training.chunk(group[0].remedy.spec)
-        for start in range(0, len(group), size):
-            yield from _go_on(group[start : start + size], converged_below)
+    remedies = (case.remedy for case in cases)
+    for places in training.grouped((training.shape(each.spec), each.spec.epochs, each.times) for each in remedies):
+        size = training.chunk(cases[places[0]].remedy.spec)
+        for start in range(0, len(places), size):
+            yield from _go_on([cases[place] for place in places[start : start + size]], converged_below)
 
 
 def _go_on(cases: list[_Case], converged_below: float) -> Iterator[tuple[_Case, Rescue]]:
@@ -170,7 +167,7 @@ def _go_on(cases: list[_Case], converged_below: float) -> Iterator[tuple[_Case, 
         trained = training.train(specs, initial=initial)
         left = []
         for index, verdict in enumerate(diagnose(trained, converged_below=converged_below)):
-            case, parameters = cases[index], _one(trained, index)
+            case, parameters = cases[index], take(trained.final, index)
             moved = any((parameters[key] != case.parameters[key]).any() for key in parameters)
             if verdict.outcome in ("converged", "diverged") or not moved or turn == times - 1:
                 yield case, Rescue(case.remedy, epochs * times, _later(verdict, epochs * turn))
@@ -179,10 +176,6 @@ def _go_on(cases: list[_Case], converged_below: float) -> Iterator[tuple[_Case, 
         cases = left
         if not cases:
             return
-
-
-def _one(trained: Trained, index: int) -> dict[str, Array]:
-    return {key: array[index] for key, array in trained.final.items()}
 
 
 def _later(verdict: Verdict, epochs: int) -> Verdict:

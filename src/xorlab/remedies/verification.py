@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
-from xorlab.numerics.training import Trained
+from xorlab.numerics.thinning import logged
+from xorlab.numerics.trained import Trained
 from xorlab.runs import recorded
 from xorlab.runs.recorded import Recalled
 from xorlab.tracking.records import LOG_EVERY
@@ -93,7 +94,7 @@ def compare(
     """
     E = int(trained.epochs[0])
     every = log_every or int(np.gcd.reduce(epochs[epochs != E - 1])) or max(E, 1)
-    due = np.union1d(np.arange(0, E, every), np.arange(E)[-1:])
+    due = logged(E, every)
     at = np.union1d(epochs, due)
     then, now = np.full(at.size, np.nan), np.full(at.size, np.nan)
     then[np.searchsorted(at, epochs)] = recorded

@@ -13,9 +13,9 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.dbmodels import models
 from mlflow.tracking import MlflowClient
-from numpy.typing import NDArray
 
 from xorlab.errors import XorlabError
+from xorlab.numerics.thinning import log_spaced
 from xorlab.tracking import store
 
 INFO = ["run_id", "name", "status", "start", "end"]
@@ -52,7 +52,7 @@ class Reader(Protocol):
         """Return every recorded loss of these runs (`CURVE`)."""
 
     def thinned(self, ids: Sequence[str], *, points: int) -> pd.DataFrame:
-        """Return the losses at the `grid` of the run that went on longest, and each run's last."""
+        """Return the losses at `log_spaced` epochs of the run that went on longest, and each run's last."""
 
 
 def reader(uri: str) -> Reader:
@@ -71,15 +71,6 @@ def artifact(uri: str, run_id: str, name: str) -> bytes | None:
         if name not in {file.path for file in client.list_artifacts(run_id)}:
             return None
         return Path(client.download_artifacts(run_id, name, folder)).read_bytes()
-
-
-def grid(epochs: NDArray[np.int64], points: int) -> NDArray[np.int64]:
-    """Return at most `points` of the sorted `epochs`, even on a log scale, the first and the last included."""
-    if len(epochs) <= points:
-        return epochs
-    wanted = np.geomspace(1, epochs[-1] + 1, points) - 1
-    places = np.searchsorted(epochs, np.round(wanted)).clip(max=len(epochs) - 1)
-    return np.unique(epochs[places])
 
 
 class Database:
@@ -123,12 +114,13 @@ class Database:
         return self._losses(self._metrics, ids)
 
     def thinned(self, ids: Sequence[str], *, points: int) -> pd.DataFrame:
-        """Return the losses at the `grid` of the run that went on longest, and each run's last."""
+        """Return the losses at `log_spaced` epochs of the run that went on longest, and each run's last."""
         last = self._losses(self._latest, ids)
         if last.empty:
             return last
         longest = last["run_id"].iloc[int(last["epoch"].argmax())]
-        epochs = grid(np.unique(self.losses([longest])["epoch"]), points)
+        epochs = np.unique(self.losses([longest])["epoch"])
+        epochs = epochs[log_spaced(epochs, points)]
         chosen = self._metrics.c.step.in_(epochs.tolist())
         return pd.concat([self._losses(self._metrics, ids, chosen), last], ignore_index=True)
 
@@ -183,12 +175,13 @@ class Client:
         return _frame(rows, CURVE)
 
     def thinned(self, ids: Sequence[str], *, points: int) -> pd.DataFrame:
-        """Return the losses at the `grid` of the run that went on longest, and each run's last."""
+        """Return the losses at `log_spaced` epochs of the run that went on longest, and each run's last."""
         losses = self.losses(ids)
         if losses.empty:
             return losses
         longest = losses["run_id"].iloc[int(losses["epoch"].argmax())]
-        epochs = grid(np.unique(losses["epoch"][losses["run_id"] == longest]), points)
+        epochs = np.unique(losses["epoch"][losses["run_id"] == longest])
+        epochs = epochs[log_spaced(epochs, points)]
         last = losses["epoch"] == losses.groupby("run_id")["epoch"].transform("max")
         return losses[last | losses["epoch"].isin(epochs)]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xorlab import figures
 from xorlab.diagnosis import levels, wording
 from xorlab.numerics import training
+from xorlab.numerics.thinning import log_spaced
 from xorlab.spec import RunSpec
 from xorlab.spec.options import Options
 from xorlab.sweep import recording
@@ -64,8 +65,7 @@ class Harvest:
         ids = tracker.write(records, parent=parent)
         for place, run_id, verdict, record in zip(places, ids, chunk.verdicts, records, strict=True):
             self.results[place] = JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
-            kept = len(record.epochs)
-            points = np.unique(np.geomspace(1, max(kept, 1), CURVE_POINTS).astype(int))[:kept] - 1
+            points = log_spaced(record.epochs, CURVE_POINTS)
             self.curves.append((run_id, record.epochs[points], record.losses[points]))
         if self._artifacts() == "sweep":
             self._collect(chunk, ids)

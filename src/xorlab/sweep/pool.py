@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
-from xorlab.numerics.training import Trained
+from xorlab.numerics.thinning import logged
+from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
 
 WORTH = 5e8
@@ -81,11 +82,8 @@ def stream(
 
 def _tasks(specs: Sequence[RunSpec], *, workers: int) -> list[Task]:
     """Group specifications by shape and cut the groups into chunks that fit the cache and feed all workers alike."""
-    groups: dict[object, list[int]] = {}
-    for place, spec in enumerate(specs):
-        groups.setdefault(training.shape(spec), []).append(place)
     found: list[Task] = []
-    for places in groups.values():
+    for places in training.grouped(map(training.shape, specs)):
         longest = max((specs[place] for place in places), key=lambda spec: spec.epochs)
         rounds = -(-len(places) // (training.chunk(longest) * workers))
         size = -(-len(places) // (rounds * workers))
@@ -103,7 +101,9 @@ def _work(
     try:
         trained = training.train(specs, progress=progress)
         verdicts = diagnose(trained, converged_below=converged_below)
-        trained, kept = _thinned(trained, log_every)
+        kept = logged(trained.epochs, log_every)
+        if len(kept) < trained.losses.shape[1]:
+            trained = replace(trained, losses=trained.losses[:, kept])
     except Exception as error:  # one run's failure must not take the others with it
         if len(places) == 1:
             words = str(error) if isinstance(error, XorlabError) else f"{type(error).__name__}: {error}"
@@ -113,14 +113,6 @@ def _work(
         work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
         return [chunk for part in halves for chunk in work(part)]
     return [Chunk(places, trained, kept, verdicts, None, start, time.time())]
-
-
-def _thinned(trained: Trained, every: int) -> tuple[Trained, NDArray[np.int64]]:
-    """Keep the losses of every so many epochs and of each run's last."""
-    E = trained.losses.shape[1]
-    lasts = trained.epochs[trained.epochs > 0] - 1
-    kept = np.union1d(np.arange(0, E, every), lasts)
-    return (trained if every == 1 else replace(trained, losses=trained.losses[:, kept])), kept
 
 
 def _by_workers(

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from xorlab import figures
 from xorlab.components import datasets
+from xorlab.components.steps import sigmoid
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import phrase
 from xorlab.diagnosis.verdict import Verdict
 from xorlab.numerics.network import evaluate
+from xorlab.numerics.thinning import logged
+from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
 from xorlab.sweep.pool import Chunk
 from xorlab.sweep.tables import Table
@@ -39,7 +42,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mappi
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
     epochs = int(chunk.trained.epochs[index])
-    mine = (chunk.kept < epochs) & ((chunk.kept % log_every == 0) | (chunk.kept == epochs - 1))
+    own = logged(epochs, log_every)
     return Record(
         name=name,
         description=wording.description(spec, verdict, epochs=epochs),
@@ -47,8 +50,8 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mappi
         tags={"spec": spec.identity, LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
         metrics=_metrics(verdict, epochs),
         step=max(epochs - 1, 0),
-        epochs=chunk.kept[mine],
-        losses=chunk.trained.losses[index, mine],
+        epochs=own,
+        losses=chunk.trained.losses[index, np.searchsorted(chunk.kept, own)],
         start=round(1000 * chunk.start),
         end=round(1000 * chunk.end),
         data=_data(spec.data),
@@ -73,13 +76,9 @@ def failure(chunk: Chunk, spec: RunSpec, name: str) -> Record:
 def files(chunk: Chunk, index: int, config: Mapping[str, Any]) -> dict[str, bytes]:
     """A run's own files: its weights before and after, and the composed configuration."""
     assert chunk.trained is not None
-    initial, final = (
-        {key: array[index] for key, array in parameters.items()}
-        for parameters in (chunk.trained.initial, chunk.trained.final)
-    )
     return {
-        "initial_weights.npz": npz(initial),
-        "final_weights.npz": npz(final),
+        "initial_weights.npz": npz(take(chunk.trained.initial, index)),
+        "final_weights.npz": npz(take(chunk.trained.final, index)),
         "config.yaml": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode(),
     }
 
@@ -95,8 +94,8 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     if X.shape[1] == 2:
         x1, x2 = (_axis(X[:, column]) for column in (0, 1))
         points = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-        final = {key: array[index : index + 1] for key, array in chunk.trained.final.items()}
-        p = 0.5 * (1.0 + np.tanh(0.5 * evaluate(spec.arch, final, points)))
+        final = take(chunk.trained.final, slice(index, index + 1))
+        p = sigmoid(evaluate(spec.arch, final, points))
         surface = figures.decision_surface(x1, x2, p.reshape(x2.size, x1.size), X, y, title)
         drawn["surface.png"] = figures.png(surface)
     return drawn
