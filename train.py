@@ -1,4 +1,4 @@
-"""Train small networks on XOR: ``python train.py [-m] key=value …``; ``python train.py --help`` tells the keys."""
+"""Train small networks on XOR: ``python train.py [-m] key=value …``; ``python train.py --help`` lists the keys."""
 
 import shlex
 import sys
@@ -10,7 +10,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from xorlab.cli.overrides import refuse_ranges, refuse_repeats
+from xorlab.cli.overrides import check_single
 from xorlab.cli.refusals import answer, refusals
 from xorlab.spec.options import Options, split
 from xorlab.sweep.jobs import Job, JobResult
@@ -21,26 +21,23 @@ FOLDER = Path(__file__).resolve().parent
 def train(config: DictConfig) -> float | None:
     """Train one run and return its final loss."""
     with refusals():
-        overrides = HydraConfig.get().overrides.task
-        refuse_repeats(overrides)
-        refuse_ranges(overrides)
+        check_single(HydraConfig.get().overrides.task)
         plain: Any = OmegaConf.to_container(config, resolve=True)
         spec, options = split(plain)
 
         from xorlab.sweep.runner import run_one
 
-        return run_one(Job(overrides=tuple(overrides), config=plain, spec=spec), options, folder=FOLDER).final_loss
+        return run_one(Job(plain, spec), options, folder=FOLDER).final_loss
 
 
-def train_many(jobs: Sequence[Job], options: Options, *, swept: Sequence[str]) -> list[JobResult]:
+def train_many(jobs: Sequence[Job], options: Options) -> list[JobResult]:
     """Train the runs of a sweep together."""
     from xorlab.sweep.runner import run_many
 
-    command = shlex.join(["python", *sys.argv])
-    return run_many(jobs, options, swept=swept, command=command, folder=FOLDER)
+    return run_many(jobs, options, command=shlex.join(["python", *sys.argv]), folder=FOLDER)
 
 
-# By this attribute the launcher knows a task that takes all the jobs of a multirun at once.
+# The launcher calls this attribute with all the jobs of a multirun.
 train.many = train_many  # type: ignore[attr-defined]
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def loaded(code):
 
 def test_what_is_heavy_waits_until_it_is_known_that_the_command_line_is_good():
     start = (
-        "train, hydra_plugins.xorlab_launcher.launcher, hydra_plugins.xorlab_launcher.sweeper, "
+        "train, hydra_plugins.xorlab_launcher.multirun, "
         "xorlab.cli.multirun, xorlab.cli.overrides, xorlab.numerics.training, xorlab.diagnosis.verdict"
     )
     assert loaded(f"import {start}") == []

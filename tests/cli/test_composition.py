@@ -153,6 +153,10 @@ def by_hydra(loader, master, lines, number):
         HydraConfig.instance().cfg = None
 
 
+def by_us(composer, lines, number=0):
+    return composer.plain(composer.parse(lines), number)
+
+
 def outcome(compose, *arguments):
     """The composed configuration, types and order included, or that it was refused, by whichever override."""
     try:
@@ -163,7 +167,7 @@ def outcome(compose, *arguments):
 
 def check(hydra, composer, lines, number):
     expected = outcome(by_hydra, *hydra, lines, number)
-    assert outcome(composer.plain, lines, number) == expected
+    assert outcome(by_us, composer, lines, number) == expected
 
 
 def test_equals_hydras_own(hydra_of):
@@ -206,28 +210,28 @@ def test_equals_hydras_own_where_configuration_is_full_of_interpolations(hydra_o
 
 def test_values_are_assigned_without_hydra(hydra_of, monkeypatch):
     composer = Composer(*hydra_of(CONF))
-    composer.plain(["arch=2-8-1"], 0)
-    composer.plain(["arch=2-8-1", "data=noisy_xor", "data.seed=${seed}"], 0)
+    by_us(composer, ["arch=2-8-1"])
+    by_us(composer, ["arch=2-8-1", "data=noisy_xor", "data.seed=${seed}"])
     monkeypatch.setattr(composer, "loader", None)
-    config = composer.plain(["arch=2-8-1", "lr=1", "++seed=3", "init.std=2", "arch.activation=tanh"], 0)
+    config = by_us(composer, ["arch=2-8-1", "lr=1", "++seed=3", "init.std=2", "arch.activation=tanh"])
     assert (config["lr"], config["seed"], config["init"]["std"]) == (1, 3, 2)
     assert config["arch"] == {"hidden": [8], "activation": "tanh", "relu_grad_at_zero": 0.0}
-    config = composer.plain(["arch=2-8-1", "data=noisy_xor", "data.seed=${seed}", "seed=5"], 0)
+    config = by_us(composer, ["arch=2-8-1", "data=noisy_xor", "data.seed=${seed}", "seed=5"])
     assert config["data"]["seed"] == 5
 
 
 def test_a_job_does_not_change_another(hydra_of):
     composer = Composer(*hydra_of(CONF))
-    before = composer.plain([], 0)
-    composer.plain(["arch.hidden=[5,5]", "init.std=3", "lr=9"], 0)
-    assert composer.plain([], 0) == before
+    before = by_us(composer, [])
+    by_us(composer, ["arch.hidden=[5,5]", "init.std=3", "lr=9"])
+    assert by_us(composer, []) == before
 
 
 def test_a_job_takes_less_than_a_millisecond(hydra_of):
     composer = Composer(*hydra_of(CONF))
     jobs = [["arch=2-4-1", f"lr={lr}", f"seed={seed}"] for lr in (0.01, 0.1, 1) for seed in range(500)]
-    composer.plain(jobs[0], 0)
+    by_us(composer, jobs[0])
     start = time.process_time()
     for number, job in enumerate(jobs):
-        composer.plain(job, number)
+        by_us(composer, job, number)
     assert (time.process_time() - start) / len(jobs) < 1e-3

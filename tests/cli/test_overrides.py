@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xorlab.cli.overrides import OverrideError, combinations, refuse_ranges, refuse_repeats
+from xorlab.cli.overrides import OverrideError, check_single, combinations, refuse_repeats
 
 ENDS = st.integers(-50, 50)
 
@@ -16,8 +16,12 @@ def parsed(*lines):
     return OverridesParser.create().parse_overrides(list(lines))
 
 
+def lines(jobs):
+    return [tuple(setting.line for setting in job) for job in jobs]
+
+
 def values(line):
-    return [job[0].partition("=")[2] for job in combinations(parsed(line))]
+    return [setting.text for (setting,) in combinations(parsed(line))]
 
 
 @given(first=ENDS, last=ENDS)
@@ -51,13 +55,34 @@ def test_values(line, expected):
 
 
 def test_jobs_are_every_combination_the_last_key_fastest():
-    jobs = combinations(parsed("arch=2-2-1,2-3-1", "epochs=5", "seed=0..2"))
+    jobs = lines(combinations(parsed("arch=2-2-1,2-3-1", "epochs=5", "seed=0..2")))
     expected = itertools.product(("arch=2-2-1", "arch=2-3-1"), ("epochs=5",), ("seed=0", "seed=1", "seed=2"))
     assert jobs == list(expected)
 
 
 def test_the_last_of_two_overrides_counts_at_the_place_of_the_first():
-    assert combinations(parsed("seed=0..9", "lr=1", "seed=4,5")) == [("seed=4", "lr=1"), ("seed=5", "lr=1")]
+    jobs = combinations(parsed("seed=0..9", "lr=1", "seed=4,5"))
+    assert lines(jobs) == [("seed=4", "lr=1"), ("seed=5", "lr=1")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("seed=0..2,7", "lr=range(0.1,1,0.2)", "lr=1e-3,nan,inf,true,null", "init.path='a b',\"c,d\",e f,''", "~lr"),
+        *(
+            "++new={a:[1,'2']},[{b:null}]",
+            "+data@here=xor,and",
+            r"experiment=a\,b",
+            "lr=${seed},'${seed}'",
+            "~data=xor",
+        ),
+    ],
+)
+def test_a_setting_is_what_hydra_reads_where_it_is_typed_alone(line):
+    for (setting,) in combinations(parsed(line)):
+        (alone,) = parsed(setting.line)
+        assert (repr(setting.value), setting.kind) == (repr(alone.value()), alone.type)
+        assert f"{setting.line}" == f"{alone.get_key_element()}={alone.get_value_element_as_str()}"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +93,8 @@ def test_the_last_of_two_overrides_counts_at_the_place_of_the_first():
         ("lr=1,1.0", "lr=1,1.0 has 1 2 times"),
         ("arch=2-3-1,2-3-1", "has 2-3-1 2 times"),
         ("seed=range(5,5)", r"seed=range\(5,5\) is empty"),
+        ("seed=range(0,10,0)", r"seed=range\(0,10,0\) must have a step other than 0"),
+        ("lr=range(0,1,0.0)", r"must have a step other than 0"),
         ("seed=0..", "seed=0.. needs both ends"),
         ("seed=1,..9", "seed=1,..9 needs both ends"),
         ("lr=interval(0,1)", "is an interval"),
@@ -79,18 +106,33 @@ def test_refused_of_a_sweep(line, message):
         combinations(parsed(line))
 
 
-@pytest.mark.parametrize("lines", [["seed=0", "seed=1"], ["seed=0", "lr=1", "seed=0"], ["+a=1", "+a=2"]])
-def test_a_repeated_key_is_refused(lines):
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["seed=0..99999999999"], "seed=0..99999999999 has 100,000,000,000 values; a sweep can have 1,000,000 runs"),
+        (["seed=range(0,99999999999)"], "has 99,999,999,999 values; a sweep can have 1,000,000 runs"),
+        (["lr=range(1,0,-1e-12)"], "has 1,000,000,000,000 values; a sweep can have 1,000,000 runs"),
+        (["lr=1,2", "seed=0..999999"], r"got 2,000,000: 2 of lr x 1,000,000 of seed. Give fewer values"),
+    ],
+)
+def test_a_sweep_of_too_many_runs_is_refused_with_their_number(typed, message):
+    with pytest.raises(OverrideError, match=message):
+        combinations(parsed(*typed))
+
+
+@pytest.mark.parametrize("typed", [["seed=0", "seed=1"], ["seed=0", "lr=1", "seed=0"], ["+a=1", "+a=2"]])
+def test_a_repeated_key_is_refused(typed):
     with pytest.raises(OverrideError, match="is given 2 times"):
-        refuse_repeats(lines)
+        refuse_repeats(parsed(*typed))
+    with pytest.raises(OverrideError, match="is given 2 times"):
+        check_single(typed)
 
 
-@pytest.mark.parametrize("lines", [[], ["seed=0", "lr=0"], ["~lr", "+lr=1"]])
-def test_keys_given_once_are_not(lines):
-    refuse_repeats(lines)
+@pytest.mark.parametrize("typed", [[], ["seed=0", "lr=0"], ["~lr", "+lr=3"], ["init.path=../a..b", "lr=1"]])
+def test_a_single_run_s_overrides(typed):
+    check_single(typed)
 
 
 def test_a_range_without_a_sweep_is_refused():
     with pytest.raises(OverrideError, match=r"seed=0\.\.9 is a sweep; add -m"):
-        refuse_ranges(["lr=1", "seed=0..9"])
-    refuse_ranges(["init.path=../a..b", "lr=1"])
+        check_single(["lr=1", "seed=0..9"])

@@ -33,7 +33,8 @@ def jobs(*overrides: tuple[str, ...], **specification: Any) -> list[Job]:
         for key, _, value in (text.partition("=") for text in texts):
             values[key] = {"lr": float, "seed": int, "init": lambda path: InitSpec(name="file", path=path)}[key](value)
         spec = RunSpec(**values)
-        made.append(Job(overrides=texts, config=spec.nested(), spec=spec))
+        swept = {key: text for key, _, text in (line.partition("=") for line in texts)}
+        made.append(Job(config=spec.nested(), spec=spec, swept=swept))
     return made
 
 
@@ -47,7 +48,7 @@ def home(uri: str) -> Path:
 
 def sweep(wanted: list[Job], uri: str, **options: Any) -> list[JobResult]:
     asked = Options(uri=uri, **options)
-    return run_many(wanted, asked, swept=["lr", "seed"], command="python train.py -m …", folder=home(uri))
+    return run_many(wanted, asked, command="python train.py -m …", folder=home(uri))
 
 
 def parent_and_children(client: MlflowClient) -> tuple[Run, list[Run]]:
@@ -129,7 +130,7 @@ def test_a_sweep_is_one_parent_and_a_run_for_each_job(store_uri: str, capsys: py
 
     by_id = {run.info.run_id: run for run in children}
     assert [by_id[str(result.run_id)].info.run_name for result in results] == [
-        " ".join(job.overrides) for job in wanted
+        " ".join(f"{key}={text}" for key, text in job.swept.items()) for job in wanted
     ]
     for job, result in zip(wanted, results, strict=True):
         run = by_id[str(result.run_id)]
@@ -203,19 +204,19 @@ def test_the_parent_carries_the_weights_of_many_runs(store_uri: str) -> None:
 WAITING = """
 import sys
 from pathlib import Path
-from xorlab.options import Options
+from xorlab.numerics import training
 from xorlab.spec import RunSpec
-from xorlab.jobs import Job
-from xorlab.sweep import run_many, run_one
-from xorlab import training
+from xorlab.spec.options import Options
+from xorlab.sweep.jobs import Job
+from xorlab.sweep.runner import run_many, run_one
 
 uri, many = sys.argv[1:]
 training.BLOCK = 1
 spec = RunSpec(epochs=10**6)
-job = Job(overrides=("seed=42",), config=spec.nested(), spec=spec)
+job = Job(config=spec.nested(), spec=spec)
 options = Options(uri=uri, workers=1)
 if many == "many":
-    run_many([job, job], options, swept=["seed"], command="…", folder=Path())
+    run_many([job, job], options, command="…", folder=Path())
 else:
     run_one(job, options, folder=Path())
 """

@@ -44,8 +44,8 @@ def table(store_uri, tmp_path) -> pd.DataFrame:
         RunSpec(epochs=50, init=InitSpec(name="he_normal")),
         RunSpec(epochs=50, init=InitSpec(name="file", path=str(tmp_path / "odd.npz"))),
     ]
-    jobs = [Job((f"seed={place}",), spec.nested(), spec) for place, spec in enumerate(specs)]
-    run_many(jobs, Options(uri=store_uri, workers=1), swept=["seed"], command="…", folder=tmp_path)
+    jobs = [Job(spec.nested(), spec, {"seed": str(place)}) for place, spec in enumerate(specs)]
+    run_many(jobs, Options(uri=store_uri, workers=1), command="…", folder=tmp_path)
     return runs.load(store_uri)
 
 

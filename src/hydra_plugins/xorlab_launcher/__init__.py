@@ -1,1 +1,1 @@
-"""Hydra's door into xorlab: the sweeper that reads ``a..b`` and the launcher that hands a multirun to the sweep."""
+"""Hydra's plugins: the sweeper that reads ``a..b`` and the launcher that hands over a whole multirun."""

@@ -1,100 +1,104 @@
-"""A multirun of our own task: every job composed and checked first, then all of them handed over at once."""
+"""A multirun of our own task: every job is composed and checked first, then all are run together."""
 
 import dataclasses
-import os
+import sys
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.utils import JobReturn, setup_globals
+from omegaconf import DictConfig
 
-from xorlab.cli.composition import Composer, without_hydra
+from xorlab.cli.composition import Composer
+from xorlab.cli.internals import Return
+from xorlab.cli.overrides import Setting, combinations, refuse_repeats
 from xorlab.cli.refusals import MISTAKES, line
 from xorlab.errors import SpecError, XorlabError
-from xorlab.spec import RunSpec
 from xorlab.spec.options import Options, split
 from xorlab.sweep.jobs import Job, JobResult
 
-Many = Callable[..., list[JobResult]]
-Batch = Sequence[Sequence[str]]
+Many = Callable[[Sequence[Job], Options], list[JobResult]]
 
 
-class Return(JobReturn):
-    """What Hydra is told of one job; its configurations are composed, by Hydra, only when they are read."""
+def sweep(
+    many: Many, loader: ConfigLoader, master: DictConfig, params: Sequence[str], arguments: Sequence[str]
+) -> list[JobReturn]:
+    """Run every combination of values by `many` and name on stderr each job that failed.
 
-    def __init__(self, compose: Callable[[], DictConfig], job: "Job", result: "JobResult") -> None:
-        self._compose = compose
-        self.overrides = list(job.overrides)
-        self.working_dir = os.getcwd()
-        self.task_name = JobRuntime.instance().get("name")
-        self.status = JobStatus.COMPLETED if result.error is None else JobStatus.FAILED
-        self._return_value = result.final_loss
-        if result.error is not None:
-            self._return_value = XorlabError(f"{' '.join(job.overrides)}: {result.error}")
-
-    @cached_property
-    def cfg(self) -> DictConfig:  # type: ignore[override]
-        """The job's configuration."""
-        return without_hydra(self._compose())
-
-    @cached_property
-    def hydra_cfg(self) -> DictConfig:  # type: ignore[override]
-        """Hydra's own configuration of the job."""
-        return OmegaConf.masked_copy(self._compose(), "hydra")
-
-
-def launch(many: Many, loader: ConfigLoader, master: DictConfig, batch: Batch, first: int) -> list[JobReturn]:
-    """Run a batch of jobs by `many` and return what Hydra wants to know of each, in order.
+    Parameters
+    ----------
+    many
+        Takes all jobs and the options that they share, and returns one result a job, in order.
+    loader, master
+        Hydra's loader and the configuration of the multirun.
+    params, arguments
+        Overrides from a file and from the command line, which beats the file.
 
     Raises
     ------
-    SpecError
-        Where any job can't be composed or is no valid run; nothing has run then.
+    XorlabError
+        Where the command line is wrong, or a job can't be composed or is no valid run. Nothing has run then.
+    SystemExit
+        With status 1, where a job failed.
     """
     composer = Composer(loader, master)
-    checked = [_check(composer, overrides, first + index) for index, overrides in enumerate(batch)]
-    options = _common([options for _, _, options in checked])
+    typed = composer.parser.parse_overrides(list(arguments))
+    refuse_repeats(typed)
+    returns = _run(many, composer, combinations([*composer.parser.parse_overrides(list(params)), *typed]), 0)
+    failures = [f"failed: {found._return_value}" for found in returns if isinstance(found._return_value, XorlabError)]
+    if failures:
+        print(*failures, sep="\n", file=sys.stderr)
+        raise SystemExit(1)
+    return returns
 
-    jobs = [
-        Job(overrides=tuple(overrides), config=config, spec=spec)
-        for overrides, (config, spec, _) in zip(batch, checked, strict=True)
-    ]
-    results = many(jobs, options, swept=varying(batch))
+
+def launch(
+    many: Many, loader: ConfigLoader, master: DictConfig, batch: Sequence[Sequence[str]], first: int
+) -> list[JobReturn]:
+    """Run a batch of jobs, given as Hydra's launchers get them, by `many`; `first` is the number of the first."""
+    composer = Composer(loader, master)
+    return _run(many, composer, [composer.parse(lines) for lines in batch], first)
+
+
+def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], first: int) -> list[JobReturn]:
+    setup_globals()
+    swept = _swept(batch)
+    jobs, options = [], None
+    for number, settings in enumerate(batch, start=first):
+        try:
+            config = composer.plain(settings, number)
+            spec, own = split(config)
+        except MISTAKES as error:
+            typed = " ".join(each.line for each in settings)
+            raise SpecError(f"{typed}: {line(error)}") from error
+        options = options or own
+        if own != options:
+            _refuse_differing(dataclasses.asdict(options), dataclasses.asdict(own))
+        texts = {each.key: each.text for each in settings}
+        jobs.append(Job(config=config, spec=spec, swept={key: texts.get(key, "") for key in swept}))
+    results = many(jobs, options or Options())
     return [
-        Return(partial(composer.whole, job.overrides, first + index), job, result)
-        for index, (job, result) in enumerate(zip(jobs, results, strict=True))
+        _returned(composer, settings, number, result)
+        for number, (settings, result) in enumerate(zip(batch, results, strict=True), start=first)
     ]
 
 
-def _check(composer: Composer, overrides: Sequence[str], number: int) -> tuple[dict[str, Any], RunSpec, Options]:
-    try:
-        config = composer.plain(overrides, number)
-        return config, *split(config)
-    except MISTAKES as error:
-        raise SpecError(f"{' '.join(overrides)}: {line(error)}") from error
+def _returned(composer: Composer, settings: Sequence[Setting], number: int, result: JobResult) -> JobReturn:
+    lines = [each.line for each in settings]
+    value = result.final_loss if result.error is None else XorlabError(f"{' '.join(lines)}: {result.error}")
+    return Return(partial(composer.whole, lines, number), lines, value)
 
 
-def _common(options: Sequence[Options]) -> Options:
-    """Return the options that all jobs share."""
-    first = options[0]
-    for other in options:
-        if other != first:
-            _refuse_differing(dataclasses.asdict(first), dataclasses.asdict(other))
-    return first
+def _swept(batch: Sequence[tuple[Setting, ...]]) -> list[str]:
+    """Return the keys whose values differ between jobs, in the order in which they were typed."""
+    texts: dict[str, set[str]] = {}
+    for settings in batch:
+        for each in settings:
+            texts.setdefault(each.key, set()).add(each.text)
+    return [key for key, found in texts.items() if len(found) > 1]
 
 
 def _refuse_differing(first: dict[str, Any], other: dict[str, Any]) -> None:
     key = next(key for key in first if first[key] != other[key])
     raise SpecError(f"{key} belongs to the whole sweep and can't be swept; got {first[key]} and {other[key]}")
-
-
-def varying(batch: Batch) -> list[str]:
-    """Return the keys whose values differ between jobs, in the order in which they were typed."""
-    values: dict[str, set[str]] = {}
-    for overrides in batch:
-        for text in overrides:
-            key, _, value = text.partition("=")
-            values.setdefault(key.lstrip("+~"), set()).add(value)
-    return [key for key, found in values.items() if len(found) > 1]

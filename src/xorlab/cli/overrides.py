@@ -1,94 +1,156 @@
-"""What the command line says beyond Hydra's own syntax: ``a..b``, and what is refused of a sweep."""
+"""The command line as settings: each override parsed once, ``a..b`` written out, and what a sweep refuses."""
 
 import itertools
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType, ValueType
 
 from xorlab.errors import XorlabError
 
 RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)")
 HALF_OPEN = re.compile(r"[+-]?\d+\.\.|\.\.[+-]?\d+")
-ALONE = {"experiment": "a study is a sweep already; run one at a time"}
+ALONE = {"experiment": "an experiment is a sweep already; run one at a time"}
 """The groups that can't be swept, and why."""
+MOST = 1_000_000
+"""The largest sweep, in runs."""
+PREFIXES = {OverrideType.CHANGE: "", OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
 
 
 class OverrideError(XorlabError, ValueError):
-    """A command line that says two things at once, or nothing."""
+    """A command line that contradicts itself, or asks for nothing or for too much."""
 
 
-def combinations(overrides: Sequence[Override]) -> list[tuple[str, ...]]:
-    """Return every job of a sweep as its overrides, the last key varying fastest.
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One override of one job.
+
+    Attributes
+    ----------
+    key
+        The key or group, as in ``lr`` or ``arch``; with ``@package`` where one was given.
+    value
+        The value as Hydra reads it.
+    text
+        The value as it is typed.
+    kind
+        Whether it changes, adds or deletes the key.
+    """
+
+    key: str
+    value: Any
+    text: str
+    kind: OverrideType = OverrideType.CHANGE
+
+    @cached_property
+    def line(self) -> str:
+        """The override as it is typed: ``++lr=0.1``."""
+        return f"{PREFIXES[self.kind]}{self.key}={self.text}"
+
+
+def setting(override: Override) -> Setting:
+    """Return an override that has one value as a setting."""
+    key = override.key_or_group if override.package is None else f"{override.key_or_group}@{override.package}"
+    return Setting(key, override.value(), override.get_value_element_as_str(), override.type)
+
+
+def combinations(overrides: Sequence[Override]) -> list[tuple[Setting, ...]]:
+    """Return every job of a sweep as its settings, the last key varying fastest.
 
     Parameters
     ----------
     overrides
-        As parsed by Hydra; of two for one key the last counts, so that the command line beats a file.
+        As parsed by Hydra. The last one for a key counts, so that the command line beats a file.
 
     Raises
     ------
     OverrideError
-        Where a key has no value, or one value twice.
+        Where a key has no value, or one value twice; where the sweep has more than `MOST` runs.
     """
-    chosen = {override.get_key_element(): expand(override) for override in overrides}
-    return list(itertools.product(*([f"{key}={value}" for value in chosen[key]] for key in chosen)))
+    chosen = {override.get_key_element(): _values(override) for override in overrides}
+    count = math.prod(map(len, chosen.values()))
+    if count > MOST:
+        sizes = " x ".join(f"{len(values):,} of {key}" for key, values in chosen.items() if len(values) > 1)
+        raise OverrideError(f"a sweep can have {MOST:,} runs; got {count:,}: {sizes}. Give fewer values")
+    return list(itertools.product(*chosen.values()))
 
 
-def expand(override: Override) -> list[str]:
-    """Return the values of one override as Hydra writes them, each ``a..b`` spelled out, both ends included."""
+def _values(override: Override) -> list[Setting]:
+    """Return a setting for each value of an override, ``a..b`` written out with both ends."""
     name = override.input_line or override.get_key_element()
-    if not override.is_sweep_override():
-        texts = [override.get_value_element_as_str()]
-    elif override.is_discrete_sweep():
-        texts = list(override.sweep_string_iterator())
-    else:
+    if override.is_interval_sweep():
         raise OverrideError(f"{name} is an interval; a sweep needs a list, a range or a choice of values")
-    values = [value for text in texts for value in _spell_out(name, text)]
-    _check(name, override.key_or_group, values)
-    return values
-
-
-def _spell_out(name: str, text: str) -> Iterable[str]:
-    if HALF_OPEN.fullmatch(text):
-        raise OverrideError(f"{name} needs both ends of a range, as in 0..9; got {text}")
-    match = RANGE.fullmatch(text)
-    if match is None:
-        return [text]
-    first, last = int(match[1]), int(match[2])
-    step = 1 if last >= first else -1
-    return map(str, range(first, last + step, step))
-
-
-def _check(name: str, key: str, values: Sequence[str]) -> None:
-    if not values:
+    found = list(_written_out(name, override))
+    key = override.key_or_group
+    if not found:
         raise OverrideError(f"{name} is empty; a sweep needs at least one value of {key}")
-    value, count = Counter(map(_same, values)).most_common(1)[0]
+    value, count = Counter(_number(each.text) for each in found).most_common(1)[0]
     if count > 1:
-        raise OverrideError(f"{name} has {value} {count} times; each value of {key} may stand once")
-    if key in ALONE and len(values) > 1:
+        raise OverrideError(f"{name} has {value} {count} times; give each value of {key} once")
+    if key in ALONE and len(found) > 1:
         raise OverrideError(f"{name} can't be swept: {ALONE[key]}")
+    return found
 
 
-def _same(value: str) -> float | str:
-    """Return what equal values share, as 1 and 1.0 do."""
+def _written_out(name: str, override: Override) -> Iterator[Setting]:
+    kind, key, package = override.type, override.key_or_group, override.package
+    if override.is_range_sweep():
+        _check_range(name, override)
+    single: Iterable[Override] = [override]
+    if override.is_sweep_override():
+        single = (Override(kind, key, ValueType.ELEMENT, value, package) for value in override.sweep_iterator())
+    for each in map(setting, single):
+        match = RANGE.fullmatch(each.text)
+        if HALF_OPEN.fullmatch(each.text):
+            raise OverrideError(f"{name} needs both ends of a range, as in 0..9; got {each.text}")
+        if match is None:
+            yield each
+            continue
+        first, last = int(match[1]), int(match[2])
+        _check_count(name, abs(last - first) + 1)
+        step = 1 if last >= first else -1
+        yield from (Setting(each.key, value, str(value), kind) for value in range(first, last + step, step))
+
+
+def _check_range(name: str, override: Override) -> None:
+    """Check ``range(start,stop,step)`` before it is written out."""
+    found: Any = override.value()
+    if found.step == 0:
+        raise OverrideError(f"{name} must have a step other than 0")
+    _check_count(name, max(0, math.ceil((found.stop - found.start) / found.step)))
+
+
+def _check_count(name: str, count: int) -> None:
+    if count > MOST:
+        raise OverrideError(f"{name} has {count:,} values; a sweep can have {MOST:,} runs. Give fewer values")
+
+
+def _number(text: str) -> float | str:
+    """Return the same for texts of the same number, as 1 and 1.0 are."""
     try:
-        number = float(value)
+        number = float(text)
     except ValueError:
-        return value
+        return text
     return int(number) if number.is_integer() else number
 
 
-def refuse_repeats(lines: Iterable[str]) -> None:
-    """Refuse a key that was given twice, as bash makes of ``seed={0..3}``, for Hydra keeps the last in silence."""
-    key, count = Counter(line.partition("=")[0] for line in ["", *lines]).most_common(1)[0]
-    if count > 1:
-        raise OverrideError(f"{key} is given {count} times; write {key}=a,b or {key}=0..9 with -m to sweep over it")
+def refuse_repeats(overrides: Iterable[Override]) -> None:
+    """Refuse a key that is given twice, which bash makes of ``seed={0..3}``: Hydra would silently keep the last."""
+    for key, count in Counter(override.get_key_element() for override in overrides).items():
+        if count > 1:
+            raise OverrideError(f"{key} is given {count} times; write {key}=a,b or {key}=0..9 with -m to sweep over it")
 
 
-def refuse_ranges(lines: Iterable[str]) -> None:
-    """Refuse ``a..b`` where there is no sweep to spell it out."""
-    for line in lines:
-        if RANGE.fullmatch(line.partition("=")[2]):
-            raise OverrideError(f"{line} is a sweep; add -m to run it")
+def check_single(lines: Sequence[str]) -> None:
+    """Refuse in a single run's overrides a key that is given twice, and ``a..b``, which only a sweep writes out."""
+    overrides = OverridesParser.create().parse_overrides(list(lines))
+    refuse_repeats(overrides)
+    for override in overrides:
+        if RANGE.fullmatch(override.get_value_element_as_str()):
+            raise OverrideError(f"{override.input_line} is a sweep; add -m to run it")

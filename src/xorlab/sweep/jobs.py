@@ -1,7 +1,7 @@
-"""What a sweep is asked for, run by run, and what it answers."""
+"""What a sweep is asked for, run by run, and what came of each run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xorlab.spec import RunSpec
@@ -9,16 +9,23 @@ from xorlab.spec import RunSpec
 
 @dataclass(frozen=True)
 class Job:
-    """One run that was asked for: the overrides as typed, the composed configuration, the specification."""
+    """One run that was asked for.
 
-    overrides: tuple[str, ...]
+    Attributes
+    ----------
+    config : the composed configuration
+    spec : the specification that it holds
+    swept : the keys that vary in the sweep, in the order they were typed, each with this job's value as typed
+    """
+
     config: Mapping[str, Any]
     spec: RunSpec
+    swept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """What became of a job: its run in MLflow, its outcome, final loss and cause, or why it failed."""
+    """What came of a job: its run in MLflow, its outcome, final loss and cause, or why it failed."""
 
     run_id: str | None
     outcome: str | None

@@ -36,7 +36,6 @@ class Harvest:
 
     jobs: Sequence[Job]
     options: Options
-    swept: Sequence[str]
     results: dict[int, JobResult] = field(default_factory=dict)
     curves: list[tuple[str, NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=list)
     weights: dict[str, dict[str, list[NDArray[Any]]]] = field(
@@ -80,7 +79,7 @@ class Harvest:
         places = range(len(self.jobs))
         causes = [self.results[place].cause for place in places]
         return {
-            "table": tabulate([self._setting(place) for place in places], self.outcomes()),
+            "table": tabulate([job.swept for job in self.jobs], self.outcomes()),
             "causes": explain(self.outcomes(), causes),
         }
 
@@ -101,9 +100,9 @@ class Harvest:
         lengths = [len(points) for points in epochs]
         columns = {"run_id": np.repeat(ids, lengths), "epoch": np.concatenate(epochs), "loss": np.concatenate(losses)}
         curves = pd.DataFrame(columns)
-        compared = [key for key in self.swept if key not in REPLICATES]
+        compared = [key for key in self.jobs[0].swept if key not in REPLICATES]
         runs = pd.DataFrame(
-            {"run_id": result.run_id, "outcome": result.outcome, **self._setting(place)}
+            {"run_id": result.run_id, "outcome": result.outcome, **self.jobs[place].swept}
             for place, result in self.results.items()
             if result.outcome
         )
@@ -127,13 +126,6 @@ class Harvest:
     def _artifacts(self) -> str:
         return self.options.artifacts or ("run" if len(self.jobs) <= OWN_FILES else "sweep")
 
-    def _setting(self, place: int) -> dict[str, str]:
-        """Return the swept keys of a job and their values, as typed."""
-        pairs = (text.lstrip("+~").partition("=") for text in self.jobs[place].overrides)
-        values = {key: value for key, _, value in pairs}
-        return {key: values.get(key, "") for key in self.swept}
-
     def _name(self, place: int) -> str:
-        return " ".join(f"{key}={value}" for key, value in self._setting(place).items()) or wording.title(
-            self.jobs[place].spec
-        )
+        job = self.jobs[place]
+        return " ".join(f"{key}={text}" for key, text in job.swept.items()) or wording.title(job.spec)

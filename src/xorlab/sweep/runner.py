@@ -57,16 +57,13 @@ def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
     return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
 
 
-def run_many(
-    jobs: Sequence[Job], options: Options, *, swept: Sequence[str], command: str, folder: Path
-) -> list[JobResult]:
+def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Path) -> list[JobResult]:
     """Train and track the runs of a sweep under one parent, and count what happened to them.
 
     Parameters
     ----------
     jobs : the runs
     options : how they are judged and tracked, and by how many workers
-    swept : the keys that vary, in the order they were typed
     command : the command as typed
     folder : where the default store lies
 
@@ -82,11 +79,12 @@ def run_many(
     uri = store.uri(options.uri, folder=folder)
     tracker = Tracker(uri, options.experiment, folder=folder)
     specs = [job.spec for job in jobs]
+    swept = list(jobs[0].swept)
     name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"
     about: dict[str, Any] = {"swept": swept, "command": command}
     with terminable(), tracker.running(recording.sweep(name, specs, **about)) as parent:
         tracker.add_artifacts(parent, {PLAN: recording.plan(specs)})
-        harvest = Harvest(jobs, options, swept)
+        harvest = Harvest(jobs, options)
         epochs = sum(spec.epochs for spec in specs)
         try:
             with terminal.Bars(runs=len(jobs), epochs=epochs) as bars:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xorlab.diagnosis.outcomes import ordered, phrase
@@ -64,7 +64,7 @@ def _commonest(causes: Iterable[str | None]) -> list[tuple[str, int]]:
     return Counter(cause.replace("_", " ") for cause in causes if cause).most_common()
 
 
-def tabulate(settings: Sequence[dict[str, str]], outcomes: Sequence[str]) -> Table:
+def tabulate(settings: Sequence[Mapping[str, str]], outcomes: Sequence[str]) -> Table:
     """Lay out the outcomes of runs by what was swept.
 
     The last swept key makes the columns, all before it the rows; one key makes rows only. Seeds are counted over.
