@@ -1,6 +1,11 @@
+import contextlib
 import os
-from collections import deque
-from multiprocessing import parent_process
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,17 +79,117 @@ def test_thinned_losses_keep_every_nth_and_each_run_s_last() -> None:
     assert chunk.trained.losses.tobytes() == whole[:, chunk.kept].tobytes()
 
 
-def dies_in_a_worker(task: pool.Task) -> list[pool.Chunk]:
-    if parent_process() is not None:
-        os._exit(9)
-    return []
+KILLING = """
+import os, signal, sys
+from multiprocessing import parent_process
+from xorlab.numerics import training
+from xorlab.spec import RunSpec
+from xorlab.sweep import pool
+
+whole = training.train
+
+def train(specs, **options):
+    if parent_process() is not None and any(spec.seed in KILLERS for spec in specs):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(specs, **options)
+
+KILLERS = {int(seed) for seed in sys.argv[1:]}
+training.train = train
+if __name__ == "__main__":
+    specs = [RunSpec(seed=seed, epochs=20) for seed in range(40)]
+    counted = []
+    for chunk in pool.stream(specs, converged_below=0.1, log_every=1, workers=2, progress=counted.append):
+        for index, place in enumerate(chunk.places):
+            print(place, chunk.error or chunk.trained.losses[index].tobytes().hex())
+    print(sum(counted))
+"""
 
 
-def test_tasks_of_a_killed_worker_go_back_to_the_plan() -> None:
-    tasks = [((place,), [RunSpec()]) for place in range(5)]
-    plan = deque(tasks)
-    assert list(pool._by_workers(plan, dies_in_a_worker, 2, lambda epochs: None)) == []
-    assert sorted(plan, key=lambda task: task[0]) == tasks
+def test_a_run_that_kills_its_worker_fails_alone_and_the_others_have_their_bits(tmp_path: Path) -> None:
+    script = tmp_path / "killing.py"
+    script.write_text(KILLING)
+    done = subprocess.run(
+        [sys.executable, str(script), "7", "30"], env=os.environ, capture_output=True, text=True, check=True
+    )
+    *lines, counted = done.stdout.splitlines()
+    found = {int(place): rest for place, _, rest in (line.partition(" ") for line in lines)}
+    dead = "its worker process died (killed by SIGKILL, perhaps because memory ran out)"
+    alone = {seed: train([RunSpec(seed=seed, epochs=20)]).losses[0].tobytes().hex() for seed in range(40)}
+    assert found == alone | {7: dead, 30: dead}
+    assert len(lines) == 40
+    assert counted == str(40 * 20)
+    halved = re.compile(r"a worker died \(killed by SIGKILL, .*\); halving its chunk of \d+ runs")
+    assert all(halved.fullmatch(line) for line in done.stderr.splitlines())
+
+
+LONG = """
+from xorlab.spec import RunSpec
+from xorlab.sweep import pool
+
+if __name__ == "__main__":
+    specs = [RunSpec(seed=seed, epochs=10**8) for seed in range(4)]
+    list(pool.stream(specs, converged_below=0.1, log_every=10**8, workers=2))
+"""
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes below one, those that have ended but for their parent's notice left out."""
+    children: dict[int, set[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), set()).add(int(path.parent.name))
+    found = set(children.get(pid, set()))
+    return found.union(*(descendants(child) for child in found))
+
+
+def cpu(pid: int) -> int:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return int(user) + int(system)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_no_process_outlives_its_driver(tmp_path: Path, number: signal.Signals) -> None:
+    script = tmp_path / "long.py"
+    script.write_text(LONG)
+    driver = subprocess.Popen([sys.executable, str(script)], env=os.environ, stderr=subprocess.DEVNULL)
+    # Two workers in the midst of their training, and the resource tracker.
+    wait_until(lambda: sorted(map(cpu, descendants(driver.pid)))[1:2] > [300])
+    below = descendants(driver.pid)
+    assert len(below) == 3
+    driver.send_signal(number)
+    driver.wait(60)
+    wait_until(lambda: not any(alive(pid) for pid in below))
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_worker_that_cannot_start_is_an_error_and_not_a_failed_run(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(LONG.replace('if __name__ == "__main__":', "if True:"))
+    done = subprocess.run([sys.executable, str(script)], env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("worker processes can't start (exit status 1); set workers=1")
+
+
+@pytest.mark.parametrize("missing", [[], ["process_cpu_count"], ["process_cpu_count", "sched_getaffinity"]])
+def test_cores_are_counted_by_what_the_platform_offers(monkeypatch: pytest.MonkeyPatch, missing: list[str]) -> None:
+    for name in missing:
+        monkeypatch.delattr(os, name, raising=False)
+    assert 1 <= pool.cores() <= (os.cpu_count() or 1)
 
 
 def test_chunks_of_a_group_keep_all_workers_busy_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,14 @@
 """Many specifications in chunks: trained, judged and thinned, here or by worker processes, in a steady stream."""
 
 import os
-import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,10 @@ from xorlab.numerics import training
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
+from xorlab.sweep.workers import Worker, WorkerError
 
 WORTH = 5e8
-"""Parameter updates, over all runs and epochs, from which on starting worker processes pays."""
+"""Parameter updates, over all runs and epochs, above which worker processes save more time than they take to start."""
 
 Task = tuple[tuple[int, ...], list[RunSpec]]
 """Places in the sweep, and the specifications there: runs of one shape."""
@@ -36,10 +36,10 @@ class Chunk:
     Attributes
     ----------
     places : where each run stands in the sweep
-    trained : the runs, with `losses` (R, K) only at the epochs that are kept; None where `error` is told
+    trained : the runs, with `losses` (R, K) only at the epochs that are kept; None where training failed
     kept : (K,) ints, those epochs; a run's last epoch is among them
     verdicts : what happened to each run
-    error : why the runs of this chunk could not be trained
+    error : why training failed, of a single run
     start, end : when they were trained, in seconds since 1970
     """
 
@@ -60,24 +60,39 @@ def stream(
     workers: int | None,
     progress: Progress = lambda epochs: None,
 ) -> Iterator[Chunk]:
-    """Train specifications of any shapes and yield them in chunks, in no set order.
+    """Train specifications of any shapes and yield them in chunks, in any order.
 
     Parameters
     ----------
     specs : the sweep's specifications
     converged_below : see `diagnose`
-    log_every : keep the losses of every so many epochs, and of the last
-    workers : processes to train in; None for as many as there are cores, if there is work enough for them
+    log_every : keep the losses of every `log_every`-th epoch and of the last
+    workers : processes to train in; None for one a core, if there is work enough for them
     progress : called with the epochs, over all runs, that are done since the last call
+
+    Raises
+    ------
+    XorlabError
+        Where worker processes can't start.
     """
     updates = sum(spec.epochs * training.parameter_count(spec) for spec in specs)
-    count = workers or (len(os.sched_getaffinity(0)) if updates > WORTH else 1)
-    plan = deque(_tasks(specs, workers=count))
+    count = workers or (cores() if updates > WORTH else 1)
+    tasks = deque(_tasks(specs, workers=count))
     work = partial(_work, converged_below=converged_below, log_every=log_every)
     if count > 1:
-        yield from _by_workers(plan, work, count, progress)
-    for task in plan:
-        yield from work(task, progress=progress)
+        yield from _by_workers(tasks, work, count, progress)
+    else:
+        for task in tasks:
+            yield from work(task, progress=progress)
+
+
+def cores() -> int:
+    """Count the cores that this process may use, or that there are where the platform does not tell."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _tasks(specs: Sequence[RunSpec], *, workers: int) -> list[Task]:
@@ -107,39 +122,66 @@ def _work(
     except Exception as error:  # one run's failure must not take the others with it
         if len(places) == 1:
             words = str(error) if isinstance(error, XorlabError) else f"{type(error).__name__}: {error}"
-            return [Chunk(places, None, np.zeros(0, dtype=np.int64), [], words, start, time.time())]
-        half = len(places) // 2
-        halves = ((places[:half], specs[:half]), (places[half:], specs[half:]))
+            return [_failed(task, words, start)]
         work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
-        return [chunk for part in halves for chunk in work(part)]
+        return [chunk for half in _halves(task) for chunk in work(half)]
     return [Chunk(places, trained, kept, verdicts, None, start, time.time())]
 
 
+def _failed(task: Task, error: str, start: float) -> Chunk:
+    return Chunk(task[0], None, np.zeros(0, dtype=np.int64), [], error, start, time.time())
+
+
+def _halves(task: Task) -> list[Task]:
+    places, specs = task
+    half = len(places) // 2
+    return [(places[:half], specs[:half]), (places[half:], specs[half:])]
+
+
 def _by_workers(
-    plan: deque[Task], work: Callable[[Task], list[Chunk]], count: int, progress: Progress
+    tasks: deque[Task], work: Callable[[Task], list[Chunk]], count: int, progress: Progress
 ) -> Iterator[Chunk]:
-    """Take tasks off the plan for worker processes, few at a time, so that results do not pile up.
+    """Give `tasks` to worker processes, few at a time, so that results do not pile up.
 
-    Where a worker process is killed, the tasks that were under way go back to the plan.
+    Where a worker process dies, another takes its place and the chunk is halved, down to the run that kills it.
     """
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_ignore_interrupts) as pool:
-        underway: dict[Future[list[Chunk]], Task] = {}
+    crew: list[Worker[Task, list[Chunk]]] = []
+    idle: SimpleQueue[Worker[Task, list[Chunk]]] = SimpleQueue()
+
+    def start_worker() -> None:
+        crew.append(Worker(work))
+        idle.put(crew[-1])
+
+    def train(task: Task) -> list[Chunk]:
+        worker = idle.get()
+        chunks = worker.run(task)
+        idle.put(worker)  # unless it died
+        return chunks
+
+    underway: dict[Future[list[Chunk]], tuple[Task, float]] = {}
+    with ThreadPoolExecutor(count) as threads:
         try:
-            while plan or underway:
-                while plan and len(underway) < count + 1:
-                    future = pool.submit(work, plan[0])
-                    underway[future] = plan.popleft()
+            for _ in range(count):
+                start_worker()
+            while tasks or underway:
+                while tasks and len(underway) <= count:
+                    task = tasks.popleft()
+                    underway[threads.submit(train, task)] = (task, time.time())
                 for done in wait(underway, return_when=FIRST_COMPLETED).done:
-                    chunks = done.result()
-                    for spec in underway.pop(done)[1]:
-                        progress(spec.epochs)
+                    task, start = underway.pop(done)
+                    try:
+                        chunks = done.result()
+                    except WorkerError as death:
+                        start_worker()
+                        if len(task[0]) > 1:
+                            print(f"a worker died ({death}); halving its chunk of {len(task[0])} runs", file=sys.stderr)
+                            tasks.extendleft(_halves(task))
+                            continue
+                        chunks = [_failed(task, f"its worker process died ({death})", start)]
+                    progress(sum(spec.epochs for spec in task[1]))
                     yield from chunks
-        except BrokenProcessPool:
-            plan.extend(underway.values())
         finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent, which lets a worker finish its chunk."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+            threads.shutdown(wait=False, cancel_futures=True)
+            for worker in crew:
+                worker.stop()
+                idle.put(worker)  # for a thread that waits for one
