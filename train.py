@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -15,8 +14,6 @@ from xorlab.cli.refusals import answer, refusals
 from xorlab.spec.options import Options, split
 from xorlab.sweep.jobs import Job, JobResult
 
-FOLDER = Path(__file__).resolve().parent
-
 
 def train(config: DictConfig) -> float | None:
     """Train one run and return its final loss."""
@@ -27,14 +24,14 @@ def train(config: DictConfig) -> float | None:
 
         from xorlab.sweep.runner import run_one
 
-        return run_one(Job(plain, spec), options, folder=FOLDER).final_loss
+        return run_one(Job(plain, spec), options).final_loss
 
 
 def train_many(jobs: Sequence[Job], options: Options) -> list[JobResult]:
     """Train the runs of a sweep together."""
     from xorlab.sweep.runner import run_many
 
-    return run_many(jobs, options, command=shlex.join(["python", *sys.argv]), folder=FOLDER)
+    return run_many(jobs, options, command=shlex.join(["python", *sys.argv]))
 
 
 # The launcher calls this attribute with all the jobs of a multirun.

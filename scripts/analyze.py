@@ -164,7 +164,7 @@ def _log(options: argparse.Namespace, sweep: str, page: Path) -> None:
     from xorlab.tracking.tracker import Tracker
 
     uri = store.uri(options.uri)
-    tracker = Tracker(uri, options.experiment, folder=store.CHECKOUT)
+    tracker = Tracker(uri, options.experiment)
     tracker.add_artifacts(sweep, {page.name: page.read_bytes()})
     print(f"\nThe report is an artifact of the sweep as well: {store.page(uri, tracker.experiment_id, sweep)}")
 

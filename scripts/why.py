@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xorlab.errors import XorlabError
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from xorlab.remedies.summary import Section
     from xorlab.remedies.trials import Answer
     from xorlab.runs.recorded import Recalled
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,7 +66,7 @@ def _log(recalled: "Sequence[Recalled]", answers: "Sequence[Answer]", options: a
     from xorlab.tracking import store
     from xorlab.tracking.tracker import Tracker
 
-    tracker = Tracker(store.uri(options.uri), options.experiment, folder=ROOT)
+    tracker = Tracker(store.uri(options.uri), options.experiment)
     for run, answer in zip(recalled, answers, strict=True):
         files = {"why.md": summary.markdown(answer).encode(), "why.csv": summary.table_csv(answer).encode()}
         tracker.add_artifacts(run.run_id, files)

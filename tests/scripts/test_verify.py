@@ -26,7 +26,7 @@ def written(ready_store, tmp_path_factory) -> tuple[Path, str]:
 
 
 def command(folder, script, *words):
-    environment = os.environ | {"MLFLOW_TRACKING_URI": store.uri(folder=folder)}
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store.default(folder)}
     arguments = [sys.executable, str(ROOT / script), *words]
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -35,7 +35,7 @@ def command(folder, script, *words):
 def tampered(written, tmp_path, monkeypatch, capsys):
     """Change a copy of the store by SQL, and verify the run there: -> status, what it printed, its errors."""
     shutil.copy(written[0] / "mlflow.db", tmp_path)
-    uri = store.uri(folder=tmp_path)
+    uri = store.default(tmp_path)
 
     def verify(*statements):
         with sqlite3.connect(tmp_path / "mlflow.db") as connection:

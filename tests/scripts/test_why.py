@@ -25,7 +25,7 @@ def folder(ready_store, tmp_path_factory) -> Path:
 
 def command(folder, script, *words):
     """Run one of the project's scripts in a folder with a store of its own."""
-    environment = os.environ | {"MLFLOW_TRACKING_URI": store.uri(folder=folder)}
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store.default(folder)}
     arguments = [sys.executable, str(ROOT / script), *words]
     return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -38,7 +38,7 @@ def trained(folder, *words) -> str:
 
 
 def artifact(folder, run_id, name) -> str:
-    client = MlflowClient(store.uri(folder=folder))
+    client = MlflowClient(store.default(folder))
     return Path(client.download_artifacts(run_id, name, str(folder))).read_text()
 
 
@@ -85,7 +85,7 @@ def test_a_sweep_is_answered_for_all_that_did_not_converge(folder):
     parent = trained(folder, "-m", "lr=0.1,1", "seed=0..4", "epochs=300")
     called = command(folder, "scripts/why.py", "--sweep", "latest")
     assert (called.returncode, called.stderr) == (0, "")
-    client = MlflowClient(store.uri(folder=folder))
+    client = MlflowClient(store.default(folder))
     experiment = client.get_experiment_by_name("xorlab").experiment_id
     runs = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
     left = {run.info.run_id for run in runs if run.data.tags["outcome"] != "converged"}

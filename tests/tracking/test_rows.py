@@ -15,7 +15,7 @@ from mlflow.tracking.context.registry import resolve_tags
 import servers
 from samples import RECORDS, count, sample, write_sweep
 from xorlab.errors import StoreError
-from xorlab.tracking import environment, store
+from xorlab.tracking import provenance, store
 from xorlab.tracking.tracker import Record, Tracker
 
 CLOCKS = ("creation_time", "last_update_time")
@@ -24,7 +24,7 @@ CLOCKS = ("creation_time", "last_update_time")
 
 def write_by_hand(client: MlflowClient, experiment: str, record: Record, parent: str) -> None:
     """Write a run as a user of MLflow would: the oracle."""
-    context = {**resolve_tags(), **environment.today(), "mlflow.parentRunId": parent}
+    context = {**resolve_tags(), **provenance.environment(), "mlflow.parentRunId": parent}
     run = client.create_run(experiment, start_time=record.start, tags=context, run_name=record.name).info.run_id
     note = {"mlflow.note.content": record.description} if record.description else {}
     tags = [RunTag(*item) for item in {**record.tags, **note}.items()]
@@ -67,10 +67,10 @@ def stock(ready_store, tmp_path_factory) -> dict[str, list[str]]:
     """The contents of a store in which MlflowClient wrote the records by hand, under a parent."""
     folder = tmp_path_factory.mktemp("stock")
     shutil.copy(ready_store, folder)
-    uri = store.uri(folder=folder)
+    uri = store.default(folder)
     client = MlflowClient(uri)
     experiment = store.experiment_id(uri, "xorlab")
-    context = {**resolve_tags(), **environment.today()}
+    context = {**resolve_tags(), **provenance.environment()}
     parent = client.create_run(experiment, start_time=1, tags=context, run_name="sweep").info.run_id
     for record in RECORDS:
         write_by_hand(client, experiment, record, parent)

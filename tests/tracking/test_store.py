@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import sqlite3
+import sys
 import time
 
 import pytest
@@ -19,11 +20,13 @@ def processes():
     return context
 
 
-def test_uri_is_the_explicit_one_then_the_environments_then_the_folders(tmp_path, monkeypatch):
-    assert store.uri(folder=tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+def test_the_uri_is_the_explicit_one_then_the_environments_then_the_checkouts(tmp_path, monkeypatch):
+    (tmp_path / "train.py").touch()
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "train.py")])
+    assert store.uri() == store.default(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
-    assert store.uri(folder=tmp_path) == "http://elsewhere"
-    assert store.uri("sqlite:///mine.db", folder=tmp_path) == "sqlite:///mine.db"
+    assert store.uri() == "http://elsewhere"
+    assert store.uri("sqlite:///mine.db") == "sqlite:///mine.db"
 
 
 def test_artifacts_lie_beside_the_file_whatever_the_working_folder(ready_store, store_uri, tmp_path, monkeypatch):
@@ -37,7 +40,7 @@ def test_artifacts_lie_beside_the_file_whatever_the_working_folder(ready_store, 
 
 
 def test_eight_processes_start_at_once_on_nothing(tmp_path, processes):
-    uri = store.uri(folder=tmp_path)
+    uri = store.default(tmp_path)
     with processes.Pool(8) as pool:
         pool.map(store.ready, [uri] * 8, chunksize=1)
         ids = pool.starmap(store.experiment_id, [(uri, "xorlab")] * 8, chunksize=1)
@@ -46,7 +49,7 @@ def test_eight_processes_start_at_once_on_nothing(tmp_path, processes):
 
 
 def test_a_kill_while_the_database_is_made_leaves_no_half_of_it(tmp_path, processes):
-    uri = store.uri(folder=tmp_path)
+    uri = store.default(tmp_path)
     maker = processes.Process(target=store.ready, args=(uri,))
     maker.start()
     deadline = time.monotonic() + 30
@@ -91,14 +94,14 @@ def test_a_bad_store_is_one_line_at_once_without_its_password(uri):
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "mlflow.db").write_text("a note\n" * 100)
     with pytest.raises(StoreError, match="not a database"):
-        store.ready(store.uri(folder=tmp_path))
+        store.ready(store.default(tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="Permission denied"):
-        store.ready(store.uri(folder=tmp_path))
+        store.ready(store.default(tmp_path))
 
 
 def test_the_installed_mlflows_schema_is_one_that_is_known():
@@ -123,7 +126,7 @@ def test_a_database_is_read_directly_only_where_its_schema_is_known(store_uri):
 
 def test_reading_makes_no_database(tmp_path):
     with pytest.raises(StoreError, match="there is none"):
-        store.engine(store.uri(folder=tmp_path))
+        store.engine(store.default(tmp_path))
     assert not any(tmp_path.iterdir())
 
 

@@ -1,6 +1,5 @@
 import json
 import shutil
-import subprocess
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +9,8 @@ from mlflow import MlflowClient
 
 import servers
 from samples import RECORDS, sample, write_sweep
-from xorlab.tracking import environment, store
-from xorlab.tracking.tracker import Record, Tracker, changes
+from xorlab.tracking import store
+from xorlab.tracking.tracker import Record, Tracker
 
 
 def call(address: str, **query) -> dict:
@@ -27,7 +26,7 @@ def server(ready_store, tmp_path_factory):
     """A real MLflow server over a store that the records are in: its address, the store's URI, the runs' ids."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(ready_store, folder)
-    uri = store.uri(folder=folder)
+    uri = store.default(folder)
     ids = write_sweep(uri, folder)
     with servers.mlflow_server(uri, folder) as address:
         yield address, uri, ids
@@ -131,50 +130,3 @@ def test_a_run_closes_with_all_of_its_record(store_uri, tmp_path):
     assert run.data.tags["mlflow.note.content"] == record.description
     assert run.data.metrics == {**record.metrics, "loss": record.losses[-1]}
     assert [item.path for item in client.list_artifacts(run_id)] == ["a.txt", "more"]
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=me", "-c", "user.email=me@here")
-    return subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
-
-
-def written_tags(uri: str, folder: Path) -> dict[str, str]:
-    (run_id,) = Tracker(uri, "xorlab", folder=folder).write([sample("one")])
-    return MlflowClient(uri).get_run(run_id).data.tags
-
-
-def test_the_commit_and_its_changes_are_told(store_uri, tmp_path):
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    assert "git.dirty" not in written_tags(store_uri, tree)
-    git(tree, "init")
-    git(tree, "commit", "--allow-empty", "-m", "Begin")
-    commit = git(tree, "rev-parse", "HEAD").strip()
-    clean = written_tags(store_uri, tree)
-    assert (clean["mlflow.source.git.commit"], clean["git.dirty"]) == (commit, "false")
-    (tree / "train.py").touch()
-    assert written_tags(store_uri, tree)["git.dirty"] == "true"
-
-
-def test_uncommitted_changes_are_kept_with_what_is_no_run_of_a_sweep(store_uri, tmp_path):
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    git(tree, "init")
-    (tree / "train.py").write_text("lr = 0.1\n")
-    git(tree, "add", "train.py")
-    git(tree, "commit", "-m", "Begin")
-    assert changes(tree) == ""
-    (tree / "train.py").write_text("lr = 0.2\n")
-    (tree / "new.py").touch()
-    tracker = Tracker(store_uri, "xorlab", folder=tree)
-    with tracker.running(sample("sweep")) as parent:
-        (child,) = tracker.write([sample("one", artifacts={})], parent=parent)
-    (patch,) = (tmp_path / "mlruns").rglob("uncommitted.diff")
-    assert patch.parts[-3] == parent != child
-    said = patch.read_text()
-    assert "-lr = 0.1\n+lr = 0.2\n" in said
-    assert said.endswith("# untracked: new.py\n")
-
-
-def test_every_run_tells_its_environment(store_uri, tmp_path):
-    assert written_tags(store_uri, tmp_path).items() >= environment.today().items()

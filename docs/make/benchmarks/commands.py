@@ -17,9 +17,9 @@ from benchmarks.timing import Contender, digits, medians
 from markdown_table import table
 from xorlab.errors import XorlabError
 from xorlab.spec import RunSpec
-from xorlab.tracking.store import CHECKOUT
 
-NAIVE = Path(__file__).resolve().parents[1] / "peers" / "naive_sweep.py"
+ROOT = Path(__file__).resolve().parents[3]
+NAIVE = Path(__file__).resolve().parents[1] / "baselines" / "naive_sweep.py"
 START = "start and imports alone"
 CARD = "30 runs"
 Commands = Mapping[str, list[str]]
@@ -103,7 +103,7 @@ def _timed(contenders: Mapping[str, Contender], repeats: int) -> tuple[dict[str,
     return {label: seconds[label] for label in contenders}, median(loops)
 
 
-def _turn(ready: Path, arguments: list[str], folder: Path = CHECKOUT) -> Callable[[], object]:
+def _turn(ready: Path, arguments: list[str], folder: Path = ROOT) -> Callable[[], object]:
     """Return a function that runs a command in `folder` with a fresh copy of the store."""
     place = ready.parent / "turn"
     shutil.rmtree(place, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -11,13 +12,14 @@ from benchmarks.timing import digits, medians
 from markdown_table import table
 from xorlab.cli.composition import Composer
 from xorlab.spec.options import split
-from xorlab.tracking.store import CHECKOUT
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def measure(*, quick: bool) -> str:
     """Time the composition of similar jobs by Hydra, and by xorlab with and without the check of every value."""
     few, many, repeats = (2, 20, 1) if quick else (20, 10_000, 5)
-    with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", [], RunMode.MULTIRUN)
 

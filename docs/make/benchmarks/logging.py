@@ -95,7 +95,7 @@ def ours(uri: str, rows: int) -> Callable[[], object]:
     params, tags = {"lr": "0.1", "seed": "42", "arch.hidden": "[3]"}, {"outcome": "stuck_ln2"}
     given = {"params": params, "tags": tags, "metrics": {"final_loss": 0.5}, "data": data}
     records = [Record(name=str(run), epochs=epochs, losses=np.full(len(epochs), 0.5), **given) for run in range(RUNS)]
-    tracker = Tracker(uri, "benchmark", folder=store.CHECKOUT)
+    tracker = Tracker(uri, "benchmark")
     return partial(tracker.write, records)
 
 

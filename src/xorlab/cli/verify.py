@@ -22,14 +22,14 @@ def _verify(options: argparse.Namespace) -> int:
     from xorlab.runs import recorded
     from xorlab.sweep import terminal
     from xorlab.sweep.tables import Table
-    from xorlab.tracking import environment, store, tracker
+    from xorlab.tracking import provenance
 
     run = recorded.recall(options.run, options.uri, experiment=options.experiment)
     comparison = verification.verify(run, options.uri)
     print(f"{wording.title(run.spec)}\nRun {run.run_id} of {run.start:%d %b %Y, %H:%M} UTC\n")
     print(verification.describe(comparison), end="\n\n")
 
-    today = {**environment.today(), **tracker.git(store.CHECKOUT)}
+    today = {**provenance.environment(), **provenance.commit(provenance.checkout())}
     compared = verification.compare_environments(run.tags, today)
     rows = tuple((TAGS.get(key, key), *values) for key, *values in compared)
     terminal.show(Table(("", "recorded", "today", ""), rows))

@@ -14,7 +14,7 @@ from xorlab.sweep import pool, recording, terminal
 from xorlab.sweep.jobs import Job, JobResult
 from xorlab.sweep.parent import Harvest
 from xorlab.sweep.pool import Chunk
-from xorlab.tracking import store
+from xorlab.tracking import provenance, store
 from xorlab.tracking.interrupts import held, terminable
 from xorlab.tracking.records import PLAN
 from xorlab.tracking.tracker import Tracker
@@ -23,14 +23,14 @@ LINE = 100
 """Columns of a paragraph in the terminal."""
 
 
-def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
+def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobResult:
     """Train and track a single run, and tell what happened to it.
 
     Parameters
     ----------
     job : the run
     options : how it is judged, printed and tracked
-    folder : where the default store lies
+    folder : the git tree whose commit is recorded; that of `train.py` unless given
 
     Raises
     ------
@@ -39,7 +39,7 @@ def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
     StoreError
         Where the store can't be used.
     """
-    uri = store.uri(options.uri, folder=folder)
+    uri = store.uri(options.uri)
     tracker = Tracker(uri, options.experiment, folder=folder)
     name = wording.title(job.spec)
     with terminable(), tracker.running(recording.opening(job.spec, name)) as run_id:
@@ -52,12 +52,12 @@ def run_one(job: Job, options: Options, *, folder: Path) -> JobResult:
         if options.artifacts != "none":
             artifacts = {**recording.files(chunk, 0, job.config), **recording.pictures(chunk, 0)}
         tracker.close(run_id, recording.run(chunk, 0, name, log_every=options.log_every, artifacts=artifacts))
-    _point_to(uri, tracker.experiment_id, run_id, folder)
+    _point_to(uri, tracker.experiment_id, run_id)
     verdict = chunk.verdicts[0]
     return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
 
 
-def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Path) -> list[JobResult]:
+def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Path | None = None) -> list[JobResult]:
     """Train and track the runs of a sweep under one parent, and count what happened to them.
 
     Parameters
@@ -65,7 +65,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
     jobs : the runs
     options : how they are judged and tracked, and by how many workers
     command : the command as typed
-    folder : where the default store lies
+    folder : the git tree whose commit is recorded; that of `train.py` unless given
 
     Returns
     -------
@@ -76,7 +76,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
     StoreError
         Where the store can't be used.
     """
-    uri = store.uri(options.uri, folder=folder)
+    uri = store.uri(options.uri)
     tracker = Tracker(uri, options.experiment, folder=folder)
     specs = [job.spec for job in jobs]
     swept = list(jobs[0].swept)
@@ -99,7 +99,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
         tracker.close(parent, replace(done, artifacts=harvest.artifacts(tables)))
     for table in tables.values():
         terminal.show(table)
-    _point_to(uri, tracker.experiment_id, parent, folder)
+    _point_to(uri, tracker.experiment_id, parent)
     return [harvest.results[place] for place in range(len(jobs))]
 
 
@@ -127,9 +127,10 @@ def _tell(chunk: Chunk, every: int) -> None:
     print(textwrap.fill(f"Outcome: {wording.verdict(spec, verdict, epochs=epochs)}", LINE))
 
 
-def _point_to(uri: str, experiment_id: str, run_id: str, folder: Path) -> None:
+def _point_to(uri: str, experiment_id: str, run_id: str) -> None:
     """Say where a run is and how to see it."""
     print(f"Run {run_id} in {store.shown(uri)}")
-    elsewhere = "" if uri == store.default(folder) else f" --backend-store-uri '{store.shown(uri)}'"
-    where = f"run `mlflow ui{elsewhere}` in {folder} and open " if not uri.startswith("http") else "open "
+    elsewhere = "" if uri == store.default() else f" --backend-store-uri '{store.shown(uri)}'"
+    serve = f"run `mlflow ui{elsewhere}` in {provenance.checkout()} and "
+    where = "open " if uri.startswith("http") else f"{serve}open "
     print(f"To see it, {where}{store.page(uri, experiment_id, run_id)}")

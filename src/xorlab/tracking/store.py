@@ -21,12 +21,9 @@ from mlflow.store.db.utils import create_sqlalchemy_engine
 from mlflow.tracking._tracking_service.utils import _get_store
 
 from xorlab.errors import StoreError
-from xorlab.tracking import views
+from xorlab.tracking import provenance, views
 
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # its migrations are no news
-
-CHECKOUT = Path(__file__).resolve().parents[3]
-"""The folder of the checkout that the package lies in."""
 
 REVISIONS = ("dc11669786a5",)
 """The revisions of MLflow's schema whose tables xorlab reads and writes itself; tests prove each."""
@@ -38,14 +35,14 @@ UI = "http://127.0.0.1:5000"
 """Where a plain ``mlflow ui`` answers."""
 
 
-def uri(explicit: str | None = None, *, folder: Path = CHECKOUT) -> str:
-    """Return `explicit`, else MLFLOW_TRACKING_URI, else MLflow's own default in `folder`."""
-    return explicit or os.environ.get("MLFLOW_TRACKING_URI") or default(folder)
+def uri(explicit: str | None = None) -> str:
+    """Return `explicit`, else MLFLOW_TRACKING_URI, else `default`."""
+    return explicit or os.environ.get("MLFLOW_TRACKING_URI") or default()
 
 
-def default(folder: Path) -> str:
-    """Return the store that a plain ``mlflow ui`` shows in `folder`."""
-    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+def default(folder: Path | None = None) -> str:
+    """Return mlflow.db in `folder`, beside `train.py` unless given: what a plain ``mlflow ui`` shows there."""
+    return f"sqlite:///{(folder or provenance.checkout()).resolve() / 'mlflow.db'}"
 
 
 def ready(uri: str) -> None:

@@ -1,6 +1,5 @@
 """The one room that writes to MLflow: runs as records, in bulk where the store is a database."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils import mlflow_tags as keys
 
 from xorlab.errors import StoreError
-from xorlab.tracking import environment, rows, store
+from xorlab.tracking import provenance, rows, store
 from xorlab.tracking.interrupts import held
 from xorlab.tracking.records import DIFF, Data, Record
 
@@ -28,12 +27,6 @@ ROWS = 100_000
 
 RUNS = 1_000
 """As many runs as one transaction takes."""
-
-DIRTY = "git.dirty"
-"""The tag that tells whether the tree had uncommitted changes."""
-
-LONGEST = 1_000_000
-"""Characters of a diff that are kept."""
 
 
 class Tracker:
@@ -48,10 +41,10 @@ class Tracker:
     experiment
         The experiment's name; it is made where there is none.
     folder
-        The folder whose git commit and changes are told, as is the environment, with every run.
+        The git tree whose commit and uncommitted changes are recorded; `provenance.checkout` unless given.
     """
 
-    def __init__(self, uri: str, experiment: str, *, folder: Path) -> None:
+    def __init__(self, uri: str, experiment: str, *, folder: Path | None = None) -> None:
         store.ready(uri)
         self.uri = uri
         self.experiment_id = store.experiment_id(uri, experiment)
@@ -59,9 +52,11 @@ class Tracker:
             self._client = MlflowClient(uri)
             self._experiment = self._client.get_experiment(self.experiment_id)
         self._engine = store.engine(uri)
-        commit = git(folder)
-        self._context = {**resolve_tags(commit), **environment.today()}
-        self._diff = {DIFF: changes(folder).encode()} if commit.get(DIRTY) == "true" else {}
+        folder = folder or provenance.checkout()
+        commit = provenance.commit(folder)
+        self._context = {**resolve_tags(commit), **provenance.environment()}
+        dirty = commit.get(provenance.DIRTY) == "true"
+        self._diff = {DIFF: provenance.uncommitted_changes(folder).encode()} if dirty else {}
         self._inputs: dict[tuple[str, bytes, bytes], DatasetInput] = {}
         if self._engine is None:
             print(f"{store.shown(uri)} is written through MlflowClient, which is slower", file=sys.stderr)
@@ -178,34 +173,6 @@ class Tracker:
 def _tags(record: Record, parent: str | None) -> dict[str, str]:
     given = {keys.MLFLOW_RUN_NOTE: record.description, keys.MLFLOW_PARENT_RUN_ID: parent}
     return {**{key: value for key, value in given.items() if value}, **record.tags}
-
-
-def git(folder: Path) -> dict[str, str]:
-    """Return the commit of the git tree, and whether it has other changes; nothing outside a tree."""
-    lines = _git(folder, "status", "--porcelain=v2", "--branch").splitlines()
-    if not lines:
-        return {}
-    commit = next(line.split()[2] for line in lines if line.startswith("# branch.oid"))
-    dirty = any(not line.startswith("#") for line in lines)
-    return {keys.MLFLOW_GIT_COMMIT: commit, DIRTY: str(dirty).lower()}
-
-
-def changes(folder: Path) -> str:
-    """Return how the git tree differs from its commit, as a patch, and the names of files that git does not follow."""
-    patch = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff")
-    cut = f"\n# cut: the first {LONGEST:,} of {len(patch):,} characters\n" if len(patch) > LONGEST else ""
-    others = _git(folder, "ls-files", "--others", "--exclude-standard").splitlines()
-    return patch[:LONGEST] + cut + "".join(f"# untracked: {name}\n" for name in others)
-
-
-def _git(folder: Path, *words: str) -> str:
-    """Return what git says of the tree at `folder`; nothing where there is no tree, or no git."""
-    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
-    try:
-        done = subprocess.run(command, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.decode(errors="replace")
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
