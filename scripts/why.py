@@ -75,8 +75,9 @@ def _log(recalled: "Sequence[Recalled]", answers: "Sequence[Answer]", options: a
 def _show_run(recalled: "Recalled", answer: "Answer") -> None:
     from xorlab.diagnosis import wording
     from xorlab.remedies import summary
+    from xorlab.spec.text import title
 
-    print(f"{wording.title(answer.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
+    print(f"{title(answer.spec)}\nRun {recalled.run_id} of {recalled.start:%d %b %Y, %H:%M} UTC\n")
     print(f"Outcome: {wording.verdict(answer.spec, answer.verdict, epochs=answer.epochs)}\n")
     for section in summary.sections(answer):
         _show(section)

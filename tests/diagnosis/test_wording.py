@@ -9,7 +9,7 @@ from xorlab.diagnosis import wording
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.evidence import Evidence
 from xorlab.diagnosis.verdict import Verdict
-from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec import DataSpec, RunSpec
 
 NOTEBOOK = RunSpec()
 
@@ -49,19 +49,6 @@ def verdict() -> Callable[..., Verdict]:
         )
 
     return make
-
-
-def test_a_title_says_architecture_data_optimizer_initialisation_and_seed() -> None:
-    assert wording.title(NOTEBOOK) == "2-3-1 relu, xor, gd lr=0.1, normal init, seed=42"
-    spec = RunSpec(
-        data=DataSpec(name="parity", bits=4),
-        arch=ArchSpec(hidden=(5, 5), activation="tanh"),
-        optimizer=OptimizerSpec(name="adam"),
-        init=InitSpec(name="zeros"),
-        lr=1e-3,
-        seed=7,
-    )
-    assert wording.title(spec) == "4-5-5-1 tanh, parity, adam lr=0.001, zeros init, seed=7"
 
 
 def test_a_probability_of_a_half_is_undecided_and_not_rounded() -> None:

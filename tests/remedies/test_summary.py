@@ -1,5 +1,6 @@
 import io
 import re
+import shlex
 from dataclasses import replace
 
 import pandas as pd
@@ -94,7 +95,7 @@ def test_the_best_setting_can_be_typed(answers):
     said = summary.renewal(replace(answers[0], prospects=(best, plain))).said
     command = re.search("`python train.py -m (.*)`", said)
     assert command is not None
-    words = command[1].split()
+    words = shlex.split(command[1])
     assert set(remedy.override.split()) | {"epochs=1500"} <= set(words)
     assert words[-1] == "seed=1000..1099"
 

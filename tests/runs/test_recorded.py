@@ -1,74 +1,20 @@
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from xorlab.errors import SpecError, XorlabError
+from xorlab.errors import XorlabError
 from xorlab.runs import recorded
-from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec, options, text
+from xorlab.spec import RunSpec, text
 from xorlab.tracking.tracker import Record, Tracker
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-
-SPECS = {
-    "notebook": RunSpec(),
-    "deep": RunSpec(arch=ArchSpec(hidden=(5, 4), activation="tanh"), lr=1.0, seed=7, loss="mse"),
-    "linear": RunSpec(arch=ArchSpec(hidden=())),
-    "batches": RunSpec(batch_size=2, shuffle=True, target_loss=1e-3, epochs=12),
-    "parts": RunSpec(
-        data=DataSpec(name="noisy_xor", std=0.25, encoding="bipolar"),
-        init=InitSpec(name="he_normal", gain=0.1 + 0.2, biases="drawn"),
-        optimizer=OptimizerSpec(name="adam", beta1=0.5),
-    ),
-}
-
-
-def params(spec):
-    return {key: str(value) for key, value in spec.parameters().items()}
-
-
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_params_make_the_specification_again(spec):
-    assert text.specification(params(spec)) == spec
-
-
-def test_a_file_of_weights_is_known_without_being_there(tmp_path):
-    np.savez(tmp_path / "w.npz", W1=np.ones((2, 3)))
-    spec = RunSpec(init=InitSpec(name="file", path=str(tmp_path / "w.npz")))
-    (tmp_path / "w.npz").unlink()
-    assert text.specification(params(spec)).identity == spec.identity
-    assert text.overrides(spec) == ["init=file", f"init.path={spec.init.path}"]
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("lr", "fast"), ("seed", "1.5"), ("shuffle", "yes"), ("arch.hidden", "3,3"), ("hue", "red")]
-)
-def test_params_that_are_no_specification_are_refused(key, value):
-    with pytest.raises(SpecError, match=f"^{key} "):
-        text.specification({**params(RunSpec()), key: value})
-
-
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_what_is_typed_composes_to_the_specification(spec):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_container(compose("config", text.overrides(spec)), resolve=True)
-    assert options.split(config)[0] == spec
-
-
-def test_the_notebooks_run_takes_no_override():
-    assert text.overrides(RunSpec()) == []
-    assert text.overrides(RunSpec(lr=1.0, arch=ArchSpec(hidden=(4, 2)))) == ["arch.hidden=[4,2]", "lr=1.0"]
-
 
 def record(spec, **tags):
     curve = {"epochs": np.arange(3), "losses": np.array([0.9, 0.8, 0.7])}
-    return Record(name="a run", params=params(spec), tags={"spec": spec.identity, **tags}, **curve)
+    return Record(name="a run", params=text.params(spec), tags={"spec": spec.identity, **tags}, **curve)
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_a_run_from_a_file_is_verified_without_the_file(written):
     ("statement", "said"),
     [
         ("UPDATE params SET value = '0.2' WHERE key = 'lr'", "must have the identity of its params"),
-        ("UPDATE params SET value = 'red' WHERE key = 'lr'", "lr must be readable; got 'red'"),
+        ("UPDATE params SET value = 'red' WHERE key = 'lr'", "lr must be a number; got 'red'"),
         ("DELETE FROM tags WHERE key = 'spec'", "must be a run of xorlab's"),
         ("DELETE FROM metrics WHERE key = 'loss'", "must have losses on record"),
     ],

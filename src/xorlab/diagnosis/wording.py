@@ -9,8 +9,8 @@ from xorlab.components import datasets
 from xorlab.components.steps import sigmoid
 from xorlab.diagnosis.levels import MOST_POINTS, name
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
-from xorlab.numerics.training import units
 from xorlab.spec import RunSpec
+from xorlab.spec.text import title
 
 SHOWN = 16
 """Predictions are listed for as many points; of more they are counted."""
@@ -24,13 +24,6 @@ STUCK_WHERE = {
     "0.347": "the level of a network that has two points right and ties the other two, one of each label",
 }
 """What a level of the four XOR points and cross-entropy means."""
-
-
-def title(spec: RunSpec) -> str:
-    """Say what a run is in a line: ``2-3-1 relu, xor, gd lr=0.1, normal init, seed=42``."""
-    shape = "-".join(str(width) for width in units(spec))
-    optimizer = f"{spec.optimizer.name} lr={spec.lr:g}"
-    return f"{shape} {spec.arch.activation}, {spec.data.name}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
 
 
 def outcome(spec: RunSpec, said: Verdict, *, epochs: int) -> str:

@@ -42,7 +42,7 @@ def sections(answer: Answer) -> list[Section]:
 def markdown(answer: Answer) -> str:
     """Tell what happened to a run and what helps, as a page."""
     verdict = _sentence(wording.verdict(answer.spec, answer.verdict, epochs=answer.epochs))
-    head = f"# {wording.title(answer.spec)}\n\n{verdict}\n"
+    head = f"# {text.title(answer.spec)}\n\n{verdict}\n"
     return "\n".join([head, *(section.markdown() for section in sections(answer))])
 
 
@@ -160,7 +160,7 @@ def _about(trial: Rescue | Prospect) -> tuple[str, str]:
 
 def _command(setting: RunSpec) -> str:
     words = text.overrides(replace(setting, seed=RunSpec().seed))
-    return " ".join(["`python train.py -m", *words, f"seed={SEEDS[0]}..{SEEDS[-1]}`"])
+    return f"`{text.command(['-m', *words, f'seed={SEEDS[0]}..{SEEDS[-1]}'])}`"
 
 
 def _end(rescue: Rescue) -> str:
@@ -184,7 +184,7 @@ def _kind(answer: Answer) -> str:
 
 def _setting(answer: Answer) -> str:
     """Return a run's title without its seed."""
-    return wording.title(answer.spec).rpartition(", ")[0]
+    return text.title(answer.spec).rpartition(", ")[0]
 
 
 def _sentence(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from xorlab import rules
 from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import DATASETS, ENCODINGS
+from xorlab.components.datasets import DATASETS, ENCODINGS, load
 from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
@@ -48,7 +48,7 @@ def _with_parameters(table: Mapping[str, Component]) -> Callable[[type[T]], type
 
 
 def _settle(part: Part, group: str, table: Mapping[str, Component]) -> None:
-    """Fill in the parameters that `part.name` has, check them, and refuse those that it does not have."""
+    """Fill in the defaults of the component that `part` names, check its parameters, and refuse those of others."""
     own = table[rules.choice(f"{group}.name", part.name, table)].parameters
     for key in {name: None for component in table.values() for name in component.parameters}:
         value = getattr(part, key)
@@ -185,6 +185,11 @@ class RunSpec:
         return dict(_flatten(self.nested(), ""))
 
     @property
+    def units(self) -> tuple[int, ...]:
+        """Units from the inputs to the output, as in (2, 3, 1)."""
+        return (load(self.data)[0].shape[1], *self.arch.hidden, 1)
+
+    @property
     def identity(self) -> str:
         """The sha256 of the sorted-key JSON of the specification and the version of the numerics."""
         content = self.nested()
@@ -210,7 +215,7 @@ def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a part as a dictionary without what it does not have, a tuple as a list."""
+    """Return a part as a dictionary without the fields that are None, and a tuple as a list."""
     if dataclasses.is_dataclass(value):
         return {key: _plain(item) for key, item in vars(value).items() if item is not None}
     return list(value) if isinstance(value, tuple) else value

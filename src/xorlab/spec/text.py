@@ -1,9 +1,11 @@
-"""A specification as text and back: MLflow's params, a DataFrame's columns, the words of a command line."""
+"""A specification as text and back: MLflow's params, a DataFrame's columns, a command line, a title."""
 
 import dataclasses
 import json
+import re
+import shlex
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from xorlab.spec.runspec import PARTS, DataSpec, InitSpec, OptimizerSpec, RunSpe
 
 
 def _kinds(cls: type, prefix: str) -> dict[str, type]:
-    """Return the dotted names below `cls` with their types: float, int, bool, or str for all else."""
+    """Return the dotted names of the fields of `cls` and their types: float, int, bool, or str for anything else."""
     found: dict[str, type] = {}
     hints = typing.get_type_hints(cls)
     for item in dataclasses.fields(cls):
@@ -29,41 +31,60 @@ PARAMETERS: dict[str, type] = _kinds(RunSpec, "")
 """Every parameter a specification can have, in its order, with the type of its column."""
 
 
+_BY_TYPE: dict[type, Callable[[str], Any]] = {
+    float: float,
+    int: int,
+    bool: {"True": True, "False": False}.__getitem__,
+    str: str,
+}
+_BY_NAME: dict[str, Callable[[str], Any]] = {
+    "arch.hidden": json.loads,
+    "batch_size": lambda text: text if text == "full" else int(text),
+}
+"""How `specification` reads a parameter: by its name where it has an entry here, else by its type."""
+
+
+def params(spec: RunSpec) -> dict[str, str]:
+    """Return the specification as MLflow's params; `specification` reads them back."""
+    return {key: str(value) for key, value in spec.parameters().items()}
+
+
 def specification(params: Mapping[str, str]) -> RunSpec:
-    """Build the specification of a run's params, which are text.
+    """Return the specification that has these params.
 
     Raises
     ------
     SpecError
-        Where they are not those of a specification.
+        Where a text can't be read in the type of its parameter, or a value breaks its rule.
     """
     nested: dict[str, Any] = {}
     for key, text in params.items():
         *group, name = key.split(".", 1)
         place = nested.setdefault(group[0], {}) if group else nested
+        read = _BY_NAME.get(key) or _BY_TYPE[PARAMETERS.get(key, str)]
         try:
-            place[name] = READINGS.get(key, KINDS.get(PARAMETERS.get(key, str), str))(text)
+            place[name] = read(text)
         except (KeyError, ValueError) as error:
-            raise SpecError(f"{key} must be readable; got {text!r}") from error
+            kind = "a list of widths" if key == "arch.hidden" else _CALLED[PARAMETERS[key]]
+            raise SpecError(f"{key} must be {kind}; got {text!r}") from error
     return RunSpec.from_mapping(nested)
 
 
-KINDS: dict[type, Callable[[str], Any]] = {
-    float: float,
-    int: int,
-    bool: {"True": True, "False": False}.__getitem__,
-}
-"""How the text of a parameter is read, by its type; other text stays as it is."""
+_CALLED = {float: "a number", int: "a whole number", bool: "True or False", str: "full or a whole number"}
 
-READINGS: dict[str, Callable[[str], Any]] = {
-    "arch.hidden": json.loads,
-    "batch_size": lambda text: text if text == "full" else int(text),
-}
-"""How the text of a parameter that is no plain value is read."""
+
+def title(spec: RunSpec) -> str:
+    """Return a line that names a run: ``2-3-1 relu, xor, gd lr=0.1, normal init, seed=42``."""
+    units = "-".join(map(str, spec.units))
+    optimizer = f"{spec.optimizer.name} lr={spec.lr:g}"
+    return f"{units} {spec.arch.activation}, {spec.data.name}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
 
 
 def overrides(spec: RunSpec) -> list[str]:
-    """Say how `spec` is typed after ``python train.py``: groups and values that are not the defaults."""
+    """Return the Hydra overrides that compose `spec`: groups, then values that differ from the groups' defaults.
+
+    They are not quoted for a shell; `command` does that.
+    """
     plain = RunSpec()
     groups = {key: getattr(spec, key).name for key in ("data", "init", "optimizer")}
     chosen = [f"{key}={name}" for key, name in groups.items() if name != getattr(plain, key).name]
@@ -77,5 +98,16 @@ def overrides(spec: RunSpec) -> list[str]:
     return chosen + [f"{key}={_typed(value)}" for key, value in values.items()]
 
 
+def command(words: Iterable[str]) -> str:
+    """Return ``python train.py`` with these arguments, quoted for bash and zsh."""
+    return shlex.join(["python", "train.py", *words])
+
+
 def _typed(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":")) if isinstance(value, list | bool) else str(value)
+    """Write a value in Hydra's grammar; a text with special characters goes in quotes."""
+    if isinstance(value, list | bool):
+        return json.dumps(value, separators=(",", ":"))
+    if not isinstance(value, str) or re.fullmatch(r"[\w./+-]+", value):
+        return str(value)
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
+    return "'" + escaped.replace("${", "\\${") + "'"

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xorlab import figures
-from xorlab.diagnosis import levels, wording
+from xorlab.diagnosis import levels
 from xorlab.numerics import training
 from xorlab.numerics.thinning import log_spaced
 from xorlab.spec import RunSpec
 from xorlab.spec.options import Options
+from xorlab.spec.text import title
 from xorlab.sweep import recording
 from xorlab.sweep.jobs import Job, JobResult
 from xorlab.sweep.pool import Chunk
@@ -128,4 +129,4 @@ class Harvest:
 
     def _name(self, place: int) -> str:
         job = self.jobs[place]
-        return " ".join(f"{key}={text}" for key, text in job.swept.items()) or wording.title(job.spec)
+        return " ".join(f"{key}={text}" for key, text in job.swept.items()) or title(job.spec)

@@ -22,6 +22,7 @@ from xorlab.numerics.network import evaluate
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
+from xorlab.spec.text import params, title
 from xorlab.sweep.pool import Chunk
 from xorlab.sweep.tables import Table
 from xorlab.tracking.records import LOG_EVERY, Data, Record
@@ -34,7 +35,7 @@ GRID = 201
 
 def opening(spec: RunSpec, name: str) -> Record:
     """What is known of a run before it trains."""
-    return Record(name=name, params=_params(spec), tags={"spec": spec.identity}, data=_data(spec.data))
+    return Record(name=name, params=params(spec), tags={"spec": spec.identity}, data=_data(spec.data))
 
 
 def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mapping[str, bytes]) -> Record:
@@ -46,7 +47,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mappi
     return Record(
         name=name,
         description=wording.description(spec, verdict, epochs=epochs),
-        params=_params(spec),
+        params=params(spec),
         tags={"spec": spec.identity, LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
         metrics=_metrics(verdict, epochs),
         step=max(epochs - 1, 0),
@@ -63,8 +64,8 @@ def failure(chunk: Chunk, spec: RunSpec, name: str) -> Record:
     """The record of a run that could not be trained."""
     return Record(
         name=name,
-        description=f"**{wording.title(spec)}**\n\nFailed: {chunk.error}\n",
-        params=_params(spec),
+        description=f"**{title(spec)}**\n\nFailed: {chunk.error}\n",
+        params=params(spec),
         tags={"spec": spec.identity, "error": str(chunk.error)},
         start=round(1000 * chunk.start),
         end=round(1000 * chunk.end),
@@ -87,8 +88,8 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     """A single run's pictures: its loss, and for two inputs p(x1, x2) over the plane."""
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
-    title = f"{wording.title(spec)}: {phrase(verdict.outcome)}"
-    loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=title)
+    heading = f"{title(spec)}: {phrase(verdict.outcome)}"
+    loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=heading)
     drawn = {"loss.png": figures.png(loss)}
     X, y = datasets.load(spec.data)
     if X.shape[1] == 2:
@@ -96,7 +97,7 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
         points = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
         final = take(chunk.trained.final, slice(index, index + 1))
         p = sigmoid(evaluate(spec.arch, final, points))
-        surface = figures.decision_surface(x1, x2, p.reshape(x2.size, x1.size), X, y, title)
+        surface = figures.decision_surface(x1, x2, p.reshape(x2.size, x1.size), X, y, heading)
         drawn["surface.png"] = figures.png(surface)
     return drawn
 
@@ -118,7 +119,7 @@ def sweep(
     outcomes: Sequence[str] = (),
 ) -> Record:
     """The record of a sweep, the parent of its runs: what they share, what was swept and, in the end, its outcome."""
-    shared = set(_params(specs[0]).items()).intersection(*(_params(spec).items() for spec in specs[1:]))
+    shared = set(params(specs[0]).items()).intersection(*(params(spec).items() for spec in specs[1:]))
     about = f"A sweep of {len(specs):,} runs: `{command}`\n"
     counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.GAP) for table in tables)
     counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
@@ -133,7 +134,7 @@ def sweep(
 
 def plan(specs: Sequence[RunSpec]) -> bytes:
     """What a sweep asks for, before it trains: a row a run with the parameters that vary, as .csv."""
-    rows = [_params(spec) for spec in specs]
+    rows = [params(spec) for spec in specs]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     varying = [key for key in keys if len({row.get(key) for row in rows}) > 1]
     lines = io.StringIO()
@@ -141,10 +142,6 @@ def plan(specs: Sequence[RunSpec]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return lines.getvalue().encode()
-
-
-def _params(spec: RunSpec) -> dict[str, str]:
-    return {key: str(value) for key, value in spec.parameters().items()}
 
 
 def _data(spec: DataSpec) -> Data:

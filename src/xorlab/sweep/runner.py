@@ -10,6 +10,7 @@ from typing import Any
 from xorlab.diagnosis import wording
 from xorlab.errors import SpecError
 from xorlab.spec.options import Options
+from xorlab.spec.text import title
 from xorlab.sweep import pool, recording, terminal
 from xorlab.sweep.jobs import Job, JobResult
 from xorlab.sweep.parent import Harvest
@@ -41,7 +42,7 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
     """
     uri = store.uri(options.uri)
     tracker = Tracker(uri, options.experiment, folder=folder)
-    name = wording.title(job.spec)
+    name = title(job.spec)
     with terminable(), tracker.running(recording.opening(job.spec, name)) as run_id:
         with terminal.Bars(runs=1, epochs=job.spec.epochs) as bars:
             chunk = next(_chunks([job], replace(options, workers=1, log_every=1), bars))
@@ -117,7 +118,7 @@ def _tell(chunk: Chunk, every: int) -> None:
     """Print a run's losses, its predictions and its outcome."""
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[0], chunk.verdicts[0]
-    print(wording.title(spec))
+    print(title(spec))
     epochs = int(chunk.trained.epochs[0])
     for epoch in range(0, epochs, every):
         print(f"Epoch {epoch}, Loss: {chunk.trained.losses[0, epoch]:.4f}")
