@@ -1,0 +1,138 @@
+"""Specifications whose identities and first losses must never change under one version of the numerics.
+
+`frozen.json` holds 240 specifications that cover every activation, loss, optimizer, initialiser and data set, full and
+mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared exactly. Losses
+are compared to a relative 1e-9, because their last bits depend on the processor and on NumPy's kernels for it.
+
+A difference means that runs on record can no longer be reproduced. Write the file anew only together with a new
+`xorlab.spec.NUMERICS`, or to add specifications of a component that is new:
+
+    python tests/numerics/test_frozen.py
+"""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.datasets import DATASETS, ENCODINGS
+from xorlab.components.initializers import INITIALIZERS
+from xorlab.components.losses import LOSSES
+from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.parameters import Component
+from xorlab.numerics.training import draw, train
+from xorlab.spec import NUMERICS, RunSpec
+
+FROZEN = Path(__file__).with_name("frozen.json")
+WEIGHTS = Path(__file__).with_name("start.npz")
+"""Weights of a 2-3-1 network; the identity of a run that starts from them rests on the file's bytes."""
+COUNT, EPOCHS = 240, 20
+OTHER_VALUES = {"bits": 4, "points": 3, "std": 0.3, "seed": 5, "limit": 0.7, "gain": 2.0, "value": 0.3}
+OTHER_VALUES |= {"momentum": 0.8, "alpha": 0.9, "beta1": 0.8, "beta2": 0.99, "eps": 1e-6}
+"""Values beside the defaults, for each parameter of a component."""
+WIDTHS = [[1], [2], [3], [3], [4], [8], [3, 3], [16, 16], [], [12, 10, 2]]
+
+
+def build(nested: dict) -> RunSpec:
+    """Return the specification, with the path of the committed weights where it starts from a file."""
+    init = nested["init"] | ({"path": str(WEIGHTS)} if nested["init"]["name"] == "file" else {})
+    return RunSpec.from_mapping(nested | {"init": init})
+
+
+def first_losses(specs: list[RunSpec]) -> list[list[float | None]]:
+    """Return the first losses of each run; None where one is not finite."""
+    losses = [train([spec]).losses[0] for spec in specs]
+    return [[float(loss) if np.isfinite(loss) else None for loss in row] for row in losses]
+
+
+def drawn(count: int) -> list[dict]:
+    """Draw specifications that go through all names of each component in turn."""
+    rng = random.Random(20261124)
+
+    def chosen(table: dict[str, Component], place: int) -> dict:
+        name = list(table)[place % len(table)]
+        own = [key for key in table[name].parameters if key in OTHER_VALUES]
+        return {"name": name, **{key: OTHER_VALUES[key] for key in own if rng.random() < 0.5}}
+
+    found = []
+    for place in range(count):
+        data, hidden, init = chosen(DATASETS, place // 2), rng.choice(WIDTHS), chosen(INITIALIZERS, place)
+        if init["name"] == "file":
+            data, hidden = {"name": rng.choice(["xor", "and", "noisy_xor"])}, [3]
+        elif INITIALIZERS[init["name"]].draws_biases and rng.random() < 0.4:
+            init["biases"] = "drawn"
+        arch = {"hidden": hidden, "activation": list(ACTIVATIONS)[place % len(ACTIVATIONS)]}
+        found.append(
+            {
+                "data": data | {"encoding": rng.choice(ENCODINGS)},
+                "arch": arch | {"relu_grad_at_zero": rng.choice([0.0, 0.0, 1.0, 0.5])},
+                "init": init,
+                "optimizer": chosen(OPTIMIZERS, place // 3),
+                "loss": rng.choice(list(LOSSES)),
+                "lr": rng.choice([0.001, 0.01, 0.1, 0.5, 1.0, 10.0, 100.0]),
+                "batch_size": rng.choice(["full", "full", 1, 2, 3]),
+                "shuffle": rng.random() < 0.4,
+                "epochs": EPOCHS,
+                "seed": rng.randrange(10**6),
+            }
+        )
+    return found
+
+
+def well_conditioned(spec: RunSpec) -> bool:
+    """Return whether rounding errors in the initial weights stay far below the test's tolerance."""
+    parameters, _ = draw(spec)
+    rng = np.random.RandomState(0)
+    start = {key: array[None] for key, array in parameters.items()}
+    nudged = {key: array * (1.0 + 1e-15 * rng.standard_normal(array.shape)) for key, array in start.items()}
+    losses, others = (train([spec], initial=initial).losses for initial in (start, nudged))
+    return bool(np.allclose(losses, others, rtol=1e-11, atol=0.0, equal_nan=True))
+
+
+def write() -> None:
+    """Write the file anew."""
+    nested = [each for each in drawn(2 * COUNT) if well_conditioned(build(each))][:COUNT]
+    specs = [build(each) for each in nested]
+    rows = [
+        {"spec": each, "identity": spec.identity, "losses": losses}
+        for each, spec, losses in zip(nested, specs, first_losses(specs), strict=True)
+    ]
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    FROZEN.write_text(f'{{"numerics": {NUMERICS}, "runs": [\n{lines}\n]}}\n')
+
+
+@pytest.fixture(scope="module")
+def frozen() -> dict:
+    return json.loads(FROZEN.read_text())
+
+
+@pytest.fixture(scope="module")
+def specs(frozen) -> list[RunSpec]:
+    return [build(row["spec"]) for row in frozen["runs"]]
+
+
+def test_the_file_is_of_these_numerics_and_holds_every_component(frozen, specs):
+    assert frozen["numerics"] == NUMERICS
+    assert len(specs) >= 200
+    assert {spec.arch.activation for spec in specs} == set(ACTIVATIONS)
+    assert {spec.loss for spec in specs} == set(LOSSES)
+    for group, table in (("data", DATASETS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS)):
+        assert {getattr(spec, group).name for spec in specs} == set(table)
+    assert {(spec.batch_size == "full", spec.shuffle) for spec in specs} == {(a, b) for a in (0, 1) for b in (0, 1)}
+
+
+def test_identities_stay(frozen, specs):
+    assert [spec.identity for spec in specs] == [row["identity"] for row in frozen["runs"]]
+
+
+def test_first_losses_stay(frozen, specs):
+    for spec, row, losses in zip(specs, frozen["runs"], first_losses(specs), strict=True):
+        wanted, got = (np.array(each, dtype=float) for each in (row["losses"], losses))
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=0.0, err_msg=str(spec))
+
+
+if __name__ == "__main__":
+    write()
