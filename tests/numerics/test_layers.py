@@ -1,7 +1,9 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
-from xorlab.numerics import network
+from xorlab.numerics import layers, network
 from xorlab.numerics.layers import CONTRACTIONS, SUMS, Order, order, summed
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
@@ -80,3 +82,18 @@ def test_a_run_has_the_same_bits_by_sums_and_by_contractions(monkeypatch: pytest
     by_contractions = train(specs)
     assert by_sums.losses.tobytes() == by_contractions.losses.tobytes()
     np.testing.assert_array_equal(by_sums.final["W1"], by_contractions.final["W1"])
+
+
+def test_without_numpys_private_function_the_bits_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [RunSpec(arch=ArchSpec(hidden=hidden), batch_size=2, epochs=30) for hidden in ((3,), (4, 3))]
+    usual = [train([spec]).losses for spec in specs]
+    monkeypatch.delattr("numpy._core.multiarray.c_einsum")
+    found = importlib.util.spec_from_file_location("layers_again", layers.__file__)
+    assert found is not None
+    again = importlib.util.module_from_spec(found)
+    assert found.loader is not None
+    found.loader.exec_module(again)
+    assert again.c_einsum is np.einsum
+    monkeypatch.setattr(network, "CONTRACTIONS", again.CONTRACTIONS)
+    for spec, losses in zip(specs, usual, strict=True):
+        assert train([spec]).losses.tobytes() == losses.tobytes()

@@ -1,9 +1,9 @@
-"""The products of a layer, for R networks at once, in the way that is quickest for its widths.
+"""The products of a layer for R networks at once, computed in the fastest way for the layer's widths.
 
-Arrays have the runs axis last: A (N, n, R) or, where all runs share it, (N, n), W (n, k, R), z (N, k, R). Where
-all layers are narrow, memory is in that order too ("C"), and a product is a multiply-add along the runs. Where some
-layer is wide, memory is in the reverse order ("F"), each run's matrix lies together, and a product is a
-matrix product of BLAS for each run. A test holds both to the plain formula.
+Arrays have the runs axis last: A (N, n, R), or (N, n) where all runs share it; W (n, k, R); z (N, k, R). If all
+layers are narrow, memory is in that order too ("C"), and a product is a multiply-add along the runs. If a layer is
+wide, memory is in the reverse order ("F"): each run's matrix is contiguous, and a product is one BLAS matrix product
+per run.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from xorlab.components.steps import Step
 
-try:  # the C function behind np.einsum, without the Python wrapper's cost for every call
+try:
+    # Private: the C function that np.einsum calls, without the cost of np.einsum's Python code in every epoch.
+    # Tested with NumPy 2.4. A NumPy that does not have it here gets np.einsum: slower, but the same bits.
     from numpy._core.multiarray import c_einsum
 except ImportError:
     c_einsum = np.einsum
@@ -24,13 +26,11 @@ except ImportError:
 Array = NDArray[np.float64]
 Order = Literal["C", "F"]
 
-WIDE = 100
-"""Weights between two hidden layers from which on a matrix product for each run is quicker."""
+BLAS_PAYS = 100
+"""With at least this many weights between two hidden layers, one matrix product per run is faster."""
 
-
-FEW = 16
-"""Entries of A up to which a call for each sum costs no more than one for all."""
-
+SUMS_PAY = 16
+"""With at most this many entries in A, one NumPy call per sum is faster than one contraction."""
 
 Build = Callable[[Array, Array, Array], Step]
 """build(left, right, out): the step that writes a product."""
@@ -50,9 +50,9 @@ class Contractions(NamedTuple):
 
 
 def order(units: tuple[int, ...]) -> Order:
-    """Choose the order in memory for a network of these units, whatever the number of runs."""
+    """Return the memory order for a network with these units; it does not depend on the number of runs."""
     hidden = units[1:-1]
-    return "F" if max((h * k for h, k in pairwise(hidden)), default=0) >= WIDE else "C"
+    return "F" if max((h * k for h, k in pairwise(hidden)), default=0) >= BLAS_PAYS else "C"
 
 
 def _affine_along(left: Array, right: Array, out: Array) -> Step:
@@ -82,7 +82,7 @@ def _input_gradient_stacked(left: Array, right: Array, out: Array) -> Step:
 
 
 def _sum(parts: Sequence[Array], out: Array) -> list[Step]:
-    """Make the steps that add up `parts` from the first to the last, in the order of a contraction."""
+    """Make the steps that add up `parts` from first to last, the order in which a contraction adds."""
     if len(parts) < 2:
         return [partial(np.copyto, out, part) for part in parts or [np.zeros(1)]]
     return [partial(np.add, parts[0], parts[1], out), *(partial(np.add, out, part, out) for part in parts[2:])]
@@ -101,12 +101,12 @@ def _sums(chosen: Array, terms: Array, out: Array) -> Step:
 
 
 SUMS = Contractions(_sums, lambda A, dz, dW: _sums(A.T, dz, dW), _input_gradient_along)
-"""The products where A (N, n) is of zeros and ones that stay: sums, with the same bits."""
+"""The products where A (N, n) holds constant zeros and ones: plain sums, with the same bits as `CONTRACTIONS`."""
 
 
 def summed(A: Array, memory: Order) -> bool:
-    """Tell whether `SUMS` are quicker: A is of few zeros and ones, shared by all runs."""
-    return memory == "C" and A.ndim == 2 and A.size <= FEW and bool(((A == 0.0) | (A == 1.0)).all())
+    """Return whether `SUMS` apply and are faster: all runs share A, and A holds few entries, all 0 or 1."""
+    return memory == "C" and A.ndim == 2 and A.size <= SUMS_PAY and bool(((A == 0.0) | (A == 1.0)).all())
 
 
 CONTRACTIONS: dict[Order, Contractions] = {
