@@ -1,1 +1,1 @@
-"""What theory predicts beside what is simulated; `compare(networks)` of a section's module is its comparison."""
+"""The sections of docs/theory.md; each module's `compare(networks)` compares theory with simulated networks."""

@@ -1,4 +1,4 @@
-"""The form of a comparison: a prediction and a simulation, each a range that the other should meet."""
+"""A prediction and a simulated interval, and whether they agree."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,36 +11,36 @@ CONFIDENCE = 0.99
 
 @dataclass(frozen=True)
 class Check:
-    """One prediction and what was seen.
+    """One prediction beside its simulation.
 
     Attributes
     ----------
-    what : the quantity, in words
-    theory : the prediction, or the bounds that it gives, as (low, high)
-    seen : the interval of what was simulated, as (low, high)
+    quantity : what is predicted
+    theory : the prediction, or its bounds, as (low, high)
+    simulated : the interval from simulation, as (low, high)
     """
 
-    what: str
+    quantity: str
     theory: tuple[float, float]
-    seen: tuple[float, float]
+    simulated: tuple[float, float]
 
     @property
     def holds(self) -> bool:
-        """Tell whether the two ranges meet."""
-        return self.seen[0] <= self.theory[1] and self.theory[0] <= self.seen[1]
+        """Whether the two ranges overlap."""
+        return self.simulated[0] <= self.theory[1] and self.theory[0] <= self.simulated[1]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A section of the page: its checks, what it fills in the page's template, and its picture."""
+    """A section of the page: its checks, the fields it fills in the template, and its picture."""
 
     checks: Sequence[Check]
-    words: dict[str, str]
+    fields: dict[str, str]
     draw: Callable[[], Figure] | None = field(default=None, compare=False)
 
 
 def interval(count: int, n: int) -> tuple[float, float]:
-    """Return the exact interval of a rate at 99 %, given `count` of `n` (Clopper & Pearson, Biometrika 26, 1934)."""
+    """Return the exact 99 % interval of a rate, given `count` of `n` (Clopper & Pearson, Biometrika 26, 1934)."""
     from scipy.stats import binomtest
 
     found = binomtest(count, n).proportion_ci(confidence_level=CONFIDENCE, method="exact")

@@ -1,4 +1,4 @@
-"""Cycle: where all-dead networks end at large learning rates."""
+"""The 2-cycle of networks whose units are all dead, at large learning rates."""
 
 import matplotlib
 import numpy as np
@@ -18,33 +18,33 @@ ARCH, INIT = ArchSpec(hidden=(2,)), InitSpec(biases="drawn")
 RATES = (1.0, 4.0, 7.0, 7.5, 8.5, 9.0, 10.0, 12.0, 14.0, 16.0, 20.0)
 EPOCHS = 2000
 RUNS = 8
-NEAR = 1e-9
-"""A run of this length is as near to its cycle as this."""
+TOLERANCE = 1e-9
+"""The distance to the cycle, in loss, after EPOCHS epochs at most."""
 
 
 def compare(networks: int) -> Comparison:
-    """Compare the cycle with runs that start all dead, at each learning rate."""
+    """Compare the cycle's loss with that of runs whose units all start dead, at each learning rate."""
     seeds = all_dead(RUNS)
     specs = [RunSpec(arch=ARCH, init=INIT, lr=lr, seed=seed, epochs=EPOCHS) for lr in RATES for seed in seeds]
     losses = train(specs).final_loss.reshape(len(RATES), RUNS)
     checks = [
-        Check(f"cycle at lr {lr:g}", (theory.cycle_loss(lr),) * 2, (seen.min() - NEAR, seen.max() + NEAR))
+        Check(f"cycle at lr {lr:g}", (theory.cycle_loss(lr),) * 2, (seen.min() - TOLERANCE, seen.max() + TOLERANCE))
         for lr, seen in zip(RATES, losses, strict=True)
     ]
     rows = [
         [f"{lr:g}", f"{theory.cycle(lr):.6f}", f"{theory.cycle_loss(lr):.7f}", f"{seen.min():.7f} to {seen.max():.7f}"]
         for lr, seen in zip(RATES, losses, strict=True)
     ]
-    words = {
+    fields = {
         "cycle": table(["lr", "c", "loss in theory", f"loss of {RUNS} runs"], rows),
         "cycle_seed": str(seeds[0]),
         "cycle_epochs": str(EPOCHS),
     }
-    return Comparison(checks, words, lambda: _draw(losses))
+    return Comparison(checks, fields, lambda: _draw(losses))
 
 
 def all_dead(count: int) -> list[int]:
-    """Find the first seeds whose networks have both hidden units off on all four points."""
+    """Return the first seeds whose networks have both hidden units off on all four points."""
     X, _ = load(DataSpec())
     hidden, _ = preactivations(ARCH, INIT, X, of_seeds(range(50 * count)))
     return np.flatnonzero((hidden <= 0.0).all(axis=(0, 1)))[:count].tolist()

@@ -1,4 +1,4 @@
-"""Depth: how often a deep network is born dead, between the bounds."""
+"""How often a deep network is born dead, beside the published bounds."""
 
 from collections.abc import Iterable
 
@@ -23,16 +23,16 @@ INPUTS = {
     "XOR": load(DataSpec())[0],
     "XOR, points -1 and 1": load(DataSpec(encoding="bipolar"))[0],
 }
-"""The data that a network is dead on: the bounds' own, one input on both sides of 0, and the squares."""
+"""The data: one input on both sides of 0, for which the bounds are proved, and XOR in both encodings."""
 
-HELD = ("one input", "XOR")
-"""Where the bounds are checked. The lower one is proved for one input, and does not hold for the last."""
+CHECKED = ("one input", "XOR")
+"""The data on which both bounds are checked; the lower one does not hold on the points -1 and 1."""
 
 MARKERS = dict(zip(INPUTS, ("o", "^", "x"), strict=True))
 
 
 def compare(networks: int) -> Comparison:
-    """Compare the bounds with as many networks for each width and data."""
+    """Compare the bounds with `networks` networks for each width and data set."""
     rates = {
         (name, width): dead(width, X, of_one(place, networks))
         for place, ((name, X), width) in enumerate((item, width) for item in INPUTS.items() for width in WIDTHS)
@@ -40,12 +40,12 @@ def compare(networks: int) -> Comparison:
     checks = [
         Check(f"born dead on {name}, width {width}, {layers} layers", theory.born_dead(width, layers), seen)
         for (name, width), counts in rates.items()
-        if name in HELD
+        if name in CHECKED
         for layers, seen in zip(LAYERS, (interval(count, networks) for count in counts), strict=True)
     ]
-    shown = {key: [count / networks for count in counts] for key, counts in rates.items()}
-    words = {"depth": _table(shown), "depth_networks": f"{networks:,}", "depth_below": _below(shown)}
-    return Comparison(checks, words, lambda: _draw(rates, networks))
+    shares = {key: [count / networks for count in counts] for key, counts in rates.items()}
+    fields = {"depth": _table(shares), "depth_networks": f"{networks:,}", "depth_below": _below(shares)}
+    return Comparison(checks, fields, lambda: _draw(rates, networks))
 
 
 def dead(width: int, X: Array, streams: Iterable[RandomState]) -> list[int]:
@@ -56,20 +56,20 @@ def dead(width: int, X: Array, streams: Iterable[RandomState]) -> list[int]:
     return [int(count) for count in np.logical_or.accumulate(off).sum(axis=1)]
 
 
-def _table(shown: dict[tuple[str, int], list[float]]) -> str:
+def _table(shares: dict[tuple[str, int], list[float]]) -> str:
     rows = []
     for width in WIDTHS:
         for place, layers in enumerate(LAYERS):
             low, high = theory.born_dead(width, layers)
-            seen = [f"{shown[name, width][place]:.4f}" for name in INPUTS]
+            seen = [f"{shares[name, width][place]:.4f}" for name in INPUTS]
             rows.append([str(width), str(layers), f"{low:.4f}", *seen, f"{high:.4f}"])
     return table(["width", "layers", "lower bound", *INPUTS, "upper bound"], rows)
 
 
-def _below(shown: dict[tuple[str, int], list[float]]) -> str:
-    """Give an example of the rate on points -1 and 1 that lies below the lower bound."""
+def _below(shares: dict[tuple[str, int], list[float]]) -> str:
+    """Give an example of a rate on the points -1 and 1 that is below the lower bound."""
     name, layers = "XOR, points -1 and 1", 3
-    rate, low = shown[name, 2][layers - 2], theory.born_dead(2, layers)[0]
+    rate, low = shares[name, 2][layers - 2], theory.born_dead(2, layers)[0]
     return f"{rate:.4f}, against {low:.4f}, for width 2 and {layers} layers"
 
 

@@ -1,4 +1,4 @@
-"""Fates: where runs end, by how they started; what the closed forms do not tell."""
+"""Where runs end, by how they started: what the closed forms do not explain."""
 
 from collections import Counter
 
@@ -23,17 +23,17 @@ WIDTHS = (2, 3, 4, 8)
 CLASSES = ("all dead", "affine, a unit live", "one live unit, split", "two live or more, one split")
 EPOCHS = 10_000
 Fates = dict[int, Counter[tuple[str, str]]]
-"""For each width: runs by their class at the start and their outcome."""
+"""For each width, the runs counted by their class at the start and their outcome."""
 
 
 def compare(networks: int) -> Comparison:
-    """Train a fifth as many networks of each width, and count where they end by how they started."""
+    """Train networks / 5 runs of each width, and count where they end by how they started."""
     runs = max(networks // 5, 1)
     classes = {width: start_classes(width, runs) for width in WIDTHS}
     ends = {width: outcomes(width, runs) for width in WIDTHS}
     fates = {width: Counter(zip(classes[width], ends[width], strict=True)) for width in WIDTHS}
     checks = [check for width in WIDTHS for check in _checks(width, fates[width])]
-    words = {
+    fields = {
         "fates": _table(fates),
         "levels": _levels(),
         "fates_rates": _rates(fates),
@@ -41,11 +41,11 @@ def compare(networks: int) -> Comparison:
         "fates_affine_converged": _example(classes[3], ends[3], "affine, a unit live", "converged"),
         "fates_split_stuck": _example(classes[3], ends[3], "two live or more, one split", "stuck_ln2"),
     }
-    return Comparison(checks, words, lambda: _draw(fates))
+    return Comparison(checks, fields, lambda: _draw(fates))
 
 
 def start_classes(width: int, runs: int) -> list[str]:
-    """Name how the networks of the first seeds start."""
+    """Return the class of start of the first seeds' networks."""
     X, _ = load(DataSpec())
     hidden, output = preactivations(ArchSpec(hidden=(width,)), InitSpec(), X, of_seeds(range(runs)))
     live = (hidden > 0.0).any(axis=0).sum(axis=0)
@@ -54,7 +54,7 @@ def start_classes(width: int, runs: int) -> list[str]:
 
 
 def outcomes(width: int, runs: int) -> list[str]:
-    """Train the networks of the first seeds at the default settings, and tell their outcomes."""
+    """Train the first seeds at the default settings and return their outcomes."""
     specs = [RunSpec(arch=ArchSpec(hidden=(width,)), seed=seed, epochs=EPOCHS) for seed in range(runs)]
     found = [""] * runs
     for chunk in pool.stream(specs, converged_below=0.1, log_every=EPOCHS, workers=1):
@@ -64,7 +64,7 @@ def outcomes(width: int, runs: int) -> list[str]:
 
 
 def _checks(width: int, counted: Counter[tuple[str, str]]) -> list[Check]:
-    """No more runs converge than start with two live units, and none of the others; the rest is at levels."""
+    """Only runs that start with two live units converge; all that do not converge rest at a level."""
     converged = Counter(start for start, end in counted.elements() if end == "converged")
     few = sum(converged[start] for start in (CLASSES[0], CLASSES[2]))
     left = sum(count for (start, end), count in counted.items() if start == CLASSES[0] and end != "stuck_ln2")
@@ -80,7 +80,7 @@ def _checks(width: int, counted: Counter[tuple[str, str]]) -> list[Check]:
 
 
 def _example(classes: list[str], ends: list[str], start: str, end: str) -> str:
-    """Give the command of the first run of that start and end."""
+    """Return the command of the first run with this start and this end."""
     both = list(zip(classes, ends, strict=True))
     return f"`python train.py seed={both.index((start, end))}`" if (start, end) in both else "none of these runs"
 
@@ -96,7 +96,7 @@ def _table(fates: Fates) -> str:
 
 
 def _levels() -> str:
-    """List the levels of some data sets and losses."""
+    """Return a table of the levels of some data sets and losses."""
     data = {"XOR": DataSpec(), "AND": DataSpec(name="and"), "parity of 3": DataSpec(name="parity")}
     rows = []
     for name, own in data.items():
@@ -107,17 +107,17 @@ def _levels() -> str:
 
 
 def _rates(fates: Fates) -> str:
-    """Set the closed forms beside the ends: what they would have to be if a start decided its end, and are not."""
+    """Return a table of the closed forms beside the outcomes: they would be equal if the start decided the end."""
     rows = []
     for width, counted in fates.items():
-        runs, told = counted.total(), theory.start(InitSpec(), width)
+        runs, predicted = counted.total(), theory.start(InitSpec(), width)
         flat = {end: sum(counted[start, end] for start in CLASSES[:2]) for end in ("stuck_ln2", "converged")}
         started = sum(count for (start, _), count in counted.items() if start in CLASSES[:2])
         stuck = sum(count for (_, end), count in counted.items() if end == "stuck_ln2")
         converged = sum(count for (_, end), count in counted.items() if end == "converged")
-        row = [f"{told.affine:.4f}", _share(stuck, runs), _share(flat["stuck_ln2"], started)]
+        row = [f"{predicted.affine:.4f}", _share(stuck, runs), _share(flat["stuck_ln2"], started)]
         row += [_share(flat["converged"], started), _share(stuck - flat["stuck_ln2"], stuck)]
-        rows.append([str(width), *row, f"{told.two_live:.4f}", _share(converged, runs)])
+        rows.append([str(width), *row, f"{predicted.two_live:.4f}", _share(converged, runs)])
     asked = ["of affine starts, end at ln 2", "of affine starts, converge", "of those at ln 2, did not start affine"]
     return table(["hidden", "P(affine at the start)", "end at ln 2", *asked, "P(two live)", "converge"], rows)
 
@@ -128,7 +128,7 @@ def _share(count: int, n: int) -> str:
 
 @matplotlib.rc_context(STYLE)
 def _draw(fates: Fates) -> Figure:
-    """Draw a bar for each class and width, cut by outcome, as high as there are runs."""
+    """Draw a bar for each class and width: the share of runs, divided by outcome."""
     figure = Figure(figsize=(2 * COLUMN, 3.3), layout="constrained")
     names = ordered({end for counted in fates.values() for _, end in counted})
     labels = ("all\ndead", "affine", "one\nlive", "rest")

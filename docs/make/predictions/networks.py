@@ -1,4 +1,4 @@
-"""Networks as the laboratory draws them, and their pre-activations as its own forward pass computes them."""
+"""Networks drawn by xorlab's initialisers, and their pre-activations by its forward pass."""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -15,17 +15,17 @@ Array = NDArray[np.float64]
 
 
 def of_seeds(seeds: Iterable[int]) -> Iterator[RandomState]:
-    """Give the stream that a run of each seed draws from."""
+    """Return each seed's own stream of random numbers."""
     return map(RandomState, seeds)
 
 
 def of_one(seed: int, count: int) -> Iterator[RandomState]:
-    """Give one stream for `count` networks, which is quicker than a stream for each."""
+    """Return one stream for all `count` networks, which is quicker than one each."""
     return repeat(RandomState(seed), count)
 
 
 def preactivations(arch: ArchSpec, init: InitSpec, X: Array, streams: Iterable[RandomState]) -> list[Array]:
-    """Draw a network from each of R streams, and give its pre-activations at X (N, D): (N, H, R) for each layer."""
+    """Draw a network from each of R streams; return the pre-activations at X (N, D), (N, H, R) for each layer."""
     units = sizes(X.shape[1], arch)
     draws = [initialize(init, units, rng) for rng in streams]
     theta = pad(pack({name: np.stack([one[name] for one in draws]) for name in draws[0]}, units))
@@ -36,5 +36,5 @@ def preactivations(arch: ArchSpec, init: InitSpec, X: Array, streams: Iterable[R
 
 
 def interaction(logits: Array) -> Array:
-    """Give f00 + f11 - f01 - f10 for logits (4, R) at the corners of the square: 0 for an affine function."""
+    """Return f00 + f11 - f01 - f10 for logits (4, R) at the corners of the square: 0 for an affine function."""
     return logits[0] + logits[3] - logits[1] - logits[2]

@@ -1,4 +1,4 @@
-"""Saddle: how long gradient descent stays near one."""
+"""How long gradient descent stays near a saddle."""
 
 import math
 from itertools import product
@@ -22,10 +22,9 @@ SADDLE = theory.tanh_saddle(-0.6585, 1.0)
 DISTANCES = tuple(10.0**-power for power in range(3, 10))
 RATES = (0.1, 0.3, 1.0)
 DROP = 1e-4
-"""The fall below ln 2 at which a run has left: small enough for the loss to be a parabola along the way down."""
-ROUNDING = 2
-"""Epochs that whole epochs, and what the parabola leaves out, may add or take."""
-
+"""The fall below ln 2 at which a run has left the saddle, small enough for the loss to be quadratic until then."""
+TOLERANCE = 2
+"""Epochs by which a run may differ from the prediction: it counts whole epochs, and the loss is not quite quadratic."""
 
 SMALL = (0.4, 0.2, 0.1, 0.05, 0.025)
 """Standard deviations of starts near 0, where the Hessian has no negative eigenvalue."""
@@ -33,38 +32,42 @@ SMALL_RUNS, SMALL_EPOCHS, SMALL_DROP = 40, 20_000, 1e-2
 
 
 def compare(networks: int) -> Comparison:
-    """Compare the escape time with runs that start beside a saddle of known curvature."""
-    told = [[escape(distance, lr) for distance in DISTANCES] for lr in RATES]
-    trained = runs([(distance, lr) for lr, distance in product(RATES, DISTANCES)], epochs=math.ceil(1.2 * told[0][-1]))
+    """Compare the predicted escape time with runs that start beside a saddle of known curvature."""
+    predicted = [[escape(distance, lr) for distance in DISTANCES] for lr in RATES]
+    trained = runs(
+        [(distance, lr) for lr, distance in product(RATES, DISTANCES)], epochs=math.ceil(1.2 * predicted[0][-1])
+    )
     seen = (trained.losses < math.log(2.0) - DROP).argmax(axis=1).reshape(len(RATES), len(DISTANCES))
     checks = [
         Check(
-            f"escape at lr {lr:g} from {distance:g}", (told[i][j],) * 2, (seen[i, j] - ROUNDING, seen[i, j] + ROUNDING)
+            f"escape at lr {lr:g} from {distance:g}",
+            (predicted[i][j],) * 2,
+            (seen[i, j] - TOLERANCE, seen[i, j] + TOLERANCE),
         )
         for i, lr in enumerate(RATES)
         for j, distance in enumerate(DISTANCES)
     ]
     rows = [
-        [f"{distance:.0e}", *(f"{told[i][j]:.1f} / {seen[i, j]}" for i in range(len(RATES)))]
+        [f"{distance:.0e}", *(f"{predicted[i][j]:.1f} / {seen[i, j]}" for i in range(len(RATES)))]
         for j, distance in enumerate(DISTANCES)
     ]
-    words = {
+    fields = {
         "saddle": table(["start at a distance of", *(f"lr {lr:g}: theory / run" for lr in RATES)], rows),
         "saddle_eigenvalue": f"{SADDLE.eigenvalue:.6f}",
         "saddle_drop": f"{DROP:g}",
         **_small(),
     }
-    return Comparison(checks, words, lambda: _draw(trained, told, seen))
+    return Comparison(checks, fields, lambda: _draw(trained, predicted, seen))
 
 
 def escape(distance: float, lr: float) -> float:
-    """Predict the epoch at which the loss, ln 2 - |eigenvalue| a^2 / 2 at a distance a, has fallen by `DROP`."""
+    """Predict the epoch at which the loss, ln 2 - |eigenvalue| a^2 / 2 at distance a, has fallen by `DROP`."""
     reach = math.sqrt(2.0 * DROP / -SADDLE.eigenvalue)
     return theory.escape_time(distance, reach, lr=lr, eigenvalue=SADDLE.eigenvalue)
 
 
 def runs(starts: list[tuple[float, float]], *, epochs: int) -> Trained:
-    """Train from (distance, lr) pairs by files of first weights, as a user would."""
+    """Train one run for each (distance, lr), from initial weights in files."""
     arch = ArchSpec(hidden=(2,), activation="tanh")
     with TemporaryDirectory() as folder:
         specs = []
@@ -76,7 +79,7 @@ def runs(starts: list[tuple[float, float]], *, epochs: int) -> Trained:
 
 
 def _small() -> dict[str, str]:
-    """Time runs that start near 0, where the linearised time says nothing; a seed is one direction at every scale."""
+    """Time runs that start near 0, where the linearised time does not apply; a seed has one direction at all scales."""
     arch = ArchSpec(hidden=(3,), activation="tanh")
     inits = [InitSpec(std=std, biases="drawn") for std in SMALL]
     pairs = product(inits, range(SMALL_RUNS))
@@ -93,7 +96,7 @@ def _small() -> dict[str, str]:
 
 
 @matplotlib.rc_context(STYLE)
-def _draw(trained: Trained, told: list[list[float]], seen: np.ndarray) -> Figure:
+def _draw(trained: Trained, predicted: list[list[float]], seen: np.ndarray) -> Figure:
     figure = Figure(figsize=(2 * COLUMN, 2.9), layout="constrained")
     curves, times = figure.subplots(1, 2)
     every = np.arange(trained.losses.shape[1])
@@ -105,7 +108,7 @@ def _draw(trained: Trained, told: list[list[float]], seen: np.ndarray) -> Figure
     curves.set(
         yscale="log", ylim=(1e-12, 2), xlabel="epoch", ylabel="ln 2 - loss", title=f"lr {RATES[0]:g}, four starts"
     )
-    for lr, line, dots, marker in zip(RATES, told, seen, "os^", strict=True):
+    for lr, line, dots, marker in zip(RATES, predicted, seen, "os^", strict=True):
         times.plot(DISTANCES, line, color="#111111", linewidth=1.0)
         times.plot(DISTANCES, dots, marker, color=OUTCOME_COLOURS["stuck_ln2"], markersize=5, label=f"lr {lr:g}")
     times.set(xscale="log", xlabel="distance from the saddle at the start", ylabel="epochs to leave", ylim=(0, None))

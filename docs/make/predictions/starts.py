@@ -1,4 +1,4 @@
-"""Starts: how often a network is dead or affine before it has learned anything."""
+"""How often a network is dead or affine before any training."""
 
 from collections.abc import Iterable
 
@@ -23,34 +23,31 @@ SETTINGS: dict[str, tuple[InitSpec, str]] = {
     "normal biases, points -1 and 1": (InitSpec(biases="drawn"), "bipolar"),
     "PyTorch's default, points -1 and 1": (InitSpec(name="torch_default"), "bipolar"),
 }
-"""The laws of the first parameters that have closed forms, and the encoding of the data."""
+"""The initialisations with closed forms, and the encoding of the data."""
 
 WIDTHS = (2, 3, 4, 8)
 KINDS = {"all_dead": "all dead", "affine": "affine", "two_live": "two live or more"}
-LEAST = 1e-5
-"""Where the picture's probabilities end."""
+LOWEST = 1e-5
+"""The lowest probability in the picture."""
 AFFINE = 1e-9
-"""An interaction below this is rounding."""
+"""An interaction smaller than this is a rounding error."""
 
 
 def compare(networks: int) -> Comparison:
-    """Compare the closed forms with as many networks for each setting and width."""
+    """Compare the closed forms with `networks` networks for each setting and width."""
     checks = []
     for place, (init, encoding) in enumerate(SETTINGS.values()):
         for width in WIDTHS:
             streams = of_one(len(checks), networks)
-            seen, told = counts(init, encoding, width, streams), theory.start(init, width, encoding=encoding)
+            simulated, predicted = counts(init, encoding, width, streams), theory.start(init, width, encoding=encoding)
             for kind in KINDS:
-                predicted = getattr(told, kind)
-                checks.append(Check(f"{kind} {place} {width}", (predicted, predicted), interval(seen[kind], networks)))
+                p = getattr(predicted, kind)
+                checks.append(Check(f"{kind} {place} {width}", (p, p), interval(simulated[kind], networks)))
     return Comparison(checks, {"starts": _table(checks), "starts_networks": f"{networks:,}"}, lambda: _draw(checks))
 
 
 def counts(init: InitSpec, encoding: str, width: int, streams: Iterable[RandomState]) -> dict[str, int]:
-    """Count the networks that are this at their start.
-
-    Dead units are told by their pre-activations, affine networks by the interaction of their logits.
-    """
+    """Count the networks of each kind: dead units from their pre-activations, affine networks from their logits."""
     X, _ = load(DataSpec(encoding=encoding))
     hidden, output = preactivations(ArchSpec(hidden=(width,)), init, X, streams)
     live = (hidden > 0.0).any(axis=0).sum(axis=0)
@@ -61,27 +58,29 @@ def counts(init: InitSpec, encoding: str, width: int, streams: Iterable[RandomSt
 def _table(checks: list[Check]) -> str:
     names, rows = list(SETTINGS), []
     for check in checks:
-        kind, place, width = check.what.split()
-        said = [names[int(place)], width, KINDS[kind], f"{check.theory[0]:.5f}"]
-        rows.append([*said, f"{check.seen[0]:.5f} to {check.seen[1]:.5f}", "yes" if check.holds else "**no**"])
+        kind, place, width = check.quantity.split()
+        cells = [names[int(place)], width, KINDS[kind], f"{check.theory[0]:.5f}"]
+        rows.append(
+            [*cells, f"{check.simulated[0]:.5f} to {check.simulated[1]:.5f}", "yes" if check.holds else "**no**"]
+        )
     return table(["start", "hidden", "probability of", "theory", "simulation, 99 %", "agree"], rows)
 
 
 @matplotlib.rc_context(STYLE)
 def _draw(checks: list[Check]) -> Figure:
-    """Draw the predictions as lines and the intervals on them, a panel for each setting with points 0 and 1."""
+    """Draw predictions as lines and simulated intervals as bars, a panel for each setting with points 0 and 1."""
     figure = Figure(figsize=(2 * COLUMN, 3.2), layout="constrained")
     panels = [name for name, (_, encoding) in SETTINGS.items() if encoding == "binary"]
     for place, (ax, name) in enumerate(zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True)):
         for kind, colour in zip(KINDS, ("#c0302f", "#ea8548", "#08386f"), strict=True):
-            own = [check for check in checks if check.what.startswith(f"{kind} {place} ")]
-            line, *seen = np.array([(check.theory[0], *check.seen) for check in own]).T
+            own = [check for check in checks if check.quantity.startswith(f"{kind} {place} ")]
+            line, *seen = np.array([(check.theory[0], *check.simulated) for check in own]).T
             words = KINDS[kind]
-            if kind == "two_live":  # what is left shows on a log scale
+            if kind == "two_live":  # its complement shows on a log scale
                 line, seen, words = 1.0 - line, [1.0 - end for end in seen], "fewer than two live"
             ax.plot(WIDTHS, line, color=colour, linewidth=1.0, label=words)
-            ax.vlines(WIDTHS, *np.maximum(seen, LEAST / 10), color=colour, linewidth=4.0, alpha=0.55)
-        ax.set(title=name, xlabel="hidden units", xticks=WIDTHS, yscale="log", ylim=(LEAST, 1.0))
+            ax.vlines(WIDTHS, *np.maximum(seen, LOWEST / 10), color=colour, linewidth=4.0, alpha=0.55)
+        ax.set(title=name, xlabel="hidden units", xticks=WIDTHS, yscale="log", ylim=(LOWEST, 1.0))
     figure.axes[0].set_ylabel("probability at the start")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
