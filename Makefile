@@ -1,4 +1,4 @@
-# The project's commands. Each makes what it needs first: .venv with the versions of constraints.txt.
+# The project's commands. Each first creates .venv with the versions in constraints.txt if it is missing or out of date.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; \
@@ -8,7 +8,7 @@ READY := .venv/.ready
 
 .PHONY: sweep test ui lint types notebook
 
-# Thirty runs of XOR, tracked in mlflow.db, and pictures of where they ended in outputs/analysis.
+# Train thirty networks, track them in mlflow.db and write a report to outputs/analysis/.
 sweep: $(READY)
 	$(BIN)/python train.py -m lr=0.01,0.1,1 seed=0..9
 	$(BIN)/python scripts/analyze.py
@@ -16,7 +16,7 @@ sweep: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-# MLflow's own UI, on loopback only; it says which address shows the runs. make ui PORT=5001 for another port.
+# Serve MLflow's UI on this machine only, and print the address of the runs. make ui PORT=5001 for another port.
 PORT ?= 5000
 ui: $(READY)
 	@$(BIN)/python scripts/ui.py --port $(PORT)

@@ -101,7 +101,7 @@ def test_the_story_of_ln2_comes_out(tmp_path):
     outputs, printed, found = executed("ln2", tmp_path, ask=ask)
     assert count(outputs, "image/png") == 6
     assert "Epoch 0, Loss: 1.0763\nEpoch 1000, Loss: 0.6932\nEpoch 2000, Loss: 0.6931\n" in printed
-    assert "proved to stay: True" in printed
+    assert "certified to stay: True" in printed
     assert "below the bound: 0" in printed
     assert found["states"] == ["on", "dead", "on"]
     assert found["printed"] == [False, True, False, True]

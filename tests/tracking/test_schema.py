@@ -1,4 +1,4 @@
-"""docs/runs.md tells of every column that a table of runs has, and of its type."""
+"""docs/runs.md lists every column of a table of runs, and its type."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ TYPES = {
     "text": pd.api.types.is_string_dtype,
     "whole number": pd.api.types.is_integer_dtype,
     "number": pd.api.types.is_float_dtype,
-    "truth": pd.api.types.is_bool_dtype,
+    "true or false": pd.api.types.is_bool_dtype,
     "time": lambda column: str(column.dtype).endswith("UTC]"),
 }
 
