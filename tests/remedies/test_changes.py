@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from xorlab.components.initializers import INITIALIZERS
-from xorlab.remedies.changes import renewing, rescuing
+from xorlab.remedies.changes import continuations, restarts
 from xorlab.spec import ArchSpec, InitSpec, OptimizerSpec, RunSpec
 
 
@@ -13,7 +13,7 @@ def changed(spec, other) -> set[str]:
 
 
 def test_a_run_is_tried_on_from_where_it_ended():
-    found = {remedy.override: remedy for remedy in rescuing(RunSpec(epochs=500), 0.5)}
+    found = {remedy.override: remedy for remedy in continuations(RunSpec(epochs=500), 0.5)}
     assert list(found) == [
         "epochs=5000",
         "lr=0.01",
@@ -30,37 +30,37 @@ def test_a_run_is_tried_on_from_where_it_ended():
 
 @pytest.mark.parametrize("curvature", [0.0, -1.0, float("nan")])
 def test_no_learning_rate_is_beyond_a_flat_place(curvature):
-    assert "beyond 2 / lambda_max" not in {remedy.name for remedy in rescuing(RunSpec(), curvature)}
+    assert "beyond 2 / lambda_max" not in {remedy.name for remedy in continuations(RunSpec(), curvature)}
 
 
 def test_two_over_lambda_is_for_gradient_descent_and_no_optimizer_is_its_own_remedy():
-    found = {remedy.name for remedy in rescuing(RunSpec(optimizer=OptimizerSpec(name="adam")), 0.5)}
+    found = {remedy.name for remedy in continuations(RunSpec(optimizer=OptimizerSpec(name="adam")), 0.5)}
     assert not {"beyond 2 / lambda_max", "Adam"} & found
     assert "momentum" in found
 
 
 def test_a_new_run_changes_one_part():
     spec = RunSpec(init=InitSpec(std=0.5), arch=ArchSpec(hidden=(2, 3)))
-    found = renewing(spec)
+    found = restarts(spec)
     assert (found[0].spec, found[0].override) == (spec, "")
     groups = [{key.partition(".")[0] for key in changed(spec, remedy.spec)} for remedy in found[1:]]
     assert all(len(group) == 1 for group in groups)
     assert {remedy.spec.arch.hidden for remedy in found} == {(2, 3), (4, 6), (8, 12)}
     assert {remedy.spec.arch.activation for remedy in found} >= {"relu", "leaky_relu", "tanh", "sigmoid", "gelu"}
     assert "identity" not in {remedy.spec.arch.activation for remedy in found}
-    assert "arch.hidden=[4,6]" in {remedy.override for remedy in found}
+    assert "'arch.hidden=[4,6]'" in {remedy.override for remedy in found}
 
 
 @pytest.mark.parametrize("name", ["zeros", "constant"])
 def test_what_starts_every_seed_alike_has_no_rate(name):
-    found = renewing(RunSpec(init=InitSpec(name=name)))
+    found = restarts(RunSpec(init=InitSpec(name=name)))
     assert found
     assert all(INITIALIZERS[remedy.spec.init.name].seeded for remedy in found)
 
 
 def test_biases_are_drawn_once_and_only_where_there_is_a_law_for_them():
     def offers(init):
-        return "init.biases=drawn" in {remedy.override for remedy in renewing(replace(RunSpec(), init=init))}
+        return "init.biases=drawn" in {remedy.override for remedy in restarts(replace(RunSpec(), init=init))}
 
     assert offers(InitSpec(name="he_normal"))
     assert not offers(InitSpec(biases="drawn"))
@@ -68,4 +68,4 @@ def test_biases_are_drawn_once_and_only_where_there_is_a_law_for_them():
 
 
 def test_a_network_without_hidden_layers_has_no_width():
-    assert not any("arch" in remedy.override for remedy in renewing(RunSpec(arch=ArchSpec(hidden=()))))
+    assert not any("arch" in remedy.override for remedy in restarts(RunSpec(arch=ArchSpec(hidden=()))))

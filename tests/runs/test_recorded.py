@@ -54,6 +54,23 @@ def test_the_latest_run_is_the_one_that_began_last_and_no_sweep(store_uri, tmp_p
     assert recorded.recall("latest", store_uri).run_id == ids[0]
 
 
+def test_a_sweep_is_known_by_its_id_and_as_the_latest(written):
+    uri, ids = written
+    for name in (ids[2], ids[2][:12]):
+        assert recorded.sweep(name, uri) == ids[2]
+    for name in (ids[0], ids[3], "f" * 32):
+        assert recorded.sweep(name, uri) is None
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_the_latest_is_a_sweep_where_its_run_began_last(store_uri, tmp_path, nested):
+    tracker = Tracker(store_uri, "xorlab", folder=tmp_path)
+    (sweep,) = tracker.write([Record(name="sweep", tags={"xorlab.kind": "sweep"}, start=1)])
+    tracker.write([replace(record(RunSpec(seed=1)), start=2)], parent=sweep)
+    tracker.write([replace(record(RunSpec(seed=2)), start=1 if nested else 3)])
+    assert recorded.sweep("latest", store_uri) == (sweep if nested else None)
+
+
 def test_what_names_no_run_is_refused(written):
     uri, ids = written
     for run in ("", "zz", "%", "f" * 32):

@@ -1,18 +1,14 @@
-import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from commands import call
 from xorlab.cli.verify import main
 from xorlab.tracking import store
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +22,7 @@ def written(ready_store, tmp_path_factory) -> tuple[Path, str]:
 
 
 def command(folder, script, *words):
-    environment = os.environ | {"MLFLOW_TRACKING_URI": store.default(folder)}
-    arguments = [sys.executable, str(ROOT / script), *words]
-    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return call(script, *words, folder=folder, uri=store.default(folder))
 
 
 @pytest.fixture

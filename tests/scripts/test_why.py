@@ -1,18 +1,14 @@
 import io
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from commands import call
 from xorlab.tracking import store
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +20,7 @@ def folder(ready_store, tmp_path_factory) -> Path:
 
 
 def command(folder, script, *words):
-    """Run one of the project's scripts in a folder with a store of its own."""
-    environment = os.environ | {"MLFLOW_TRACKING_URI": store.default(folder)}
-    arguments = [sys.executable, str(ROOT / script), *words]
-    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return call(script, *words, folder=folder, uri=store.default(folder))
 
 
 def trained(folder, *words) -> str:
@@ -49,14 +42,14 @@ def notebook(folder):
     return run_id, command(folder, "scripts/why.py", run_id[:10])
 
 
-def test_nothing_that_is_tried_rescues_the_notebooks_run(folder, notebook):
+def test_the_notebooks_run_stays_stuck_however_long_it_goes_on(notebook):
     run_id, called = notebook
     assert (called.returncode, called.stderr) == (0, "")
     assert "stuck at ln 2" in called.stdout
     assert "affine collapse" in called.stdout
-    assert "None of 7 remedies does." in called.stdout
     assert re.search(r"^more epochs +epochs=100000 +100,000 +stuck at ln 2 +0.6931", called.stdout, re.MULTILINE)
-    assert called.stdout.endswith(f" s. Logged to run {run_id}: why.md and why.csv, among the artifacts.\n")
+    last = called.stdout.splitlines()[-1]
+    assert last.endswith(f" s. Run {run_id} has the answer among its artifacts: why.md and why.csv.")
 
 
 def test_wider_networks_are_likelier_to_converge_than_the_notebooks(notebook):
@@ -66,7 +59,7 @@ def test_wider_networks_are_likelier_to_converge_than_the_notebooks(notebook):
     for name in ("twice the width", "four times the width", "tanh units"):
         count, word = found[name]
         assert count > found["as it is"][0]
-        assert word == "likelier"
+        assert word == "more likely"
 
 
 def test_the_answer_is_with_the_run(folder, notebook):
@@ -74,16 +67,19 @@ def test_the_answer_is_with_the_run(folder, notebook):
     page = artifact(folder, run_id, "why.md")
     assert page.startswith("# 2-3-1 relu, xor, gd lr=0.1, normal init, seed=42\n\nStuck at ln 2")
     table = pd.read_csv(io.StringIO(artifact(folder, run_id, "why.csv")))
-    rescues = table[table["about"] == "this run"]
-    assert rescues["converged"].sum() == 0
-    assert set(rescues["outcome"]) == {"stuck_ln2"}
-    wide = table[table["override"] == "arch.hidden=[12]"].iloc[0]
+    continued = table[table["about"] == "this run"]
+    # Whether Adam or a large learning rate frees it depends on the processor's last bits.
+    count = re.search(r"With (none|\d) of 7 remedies", called.stdout)
+    assert count is not None
+    assert continued["converged"].sum() == int(count[1].replace("none", "0"))
+    assert set(continued["outcome"][continued["override"].isin(["epochs=100000", "lr=0.01"])]) == {"stuck_ln2"}
+    wide = table[table["override"] == "'arch.hidden=[12]'"].iloc[0]
     assert re.search(rf"^four times the width .* {wide['converged']} of 100 ", called.stdout, re.MULTILINE)
 
 
 def test_a_sweep_is_answered_for_all_that_did_not_converge(folder):
     parent = trained(folder, "-m", "lr=0.1,1", "seed=0..4", "epochs=300")
-    called = command(folder, "scripts/why.py", "--sweep", "latest")
+    called = command(folder, "scripts/why.py", "latest")
     assert (called.returncode, called.stderr) == (0, "")
     client = MlflowClient(store.default(folder))
     experiment = client.get_experiment_by_name("xorlab").experiment_id
@@ -92,22 +88,22 @@ def test_a_sweep_is_answered_for_all_that_did_not_converge(folder):
     files = {run.info.run_id: {file.path for file in client.list_artifacts(run.info.run_id)} for run in runs}
     assert {run_id for run_id, names in files.items() if {"why.md", "why.csv"} <= names} == left
     assert called.stdout.startswith(f"{len(left)} of 10 runs of the sweep did not converge.\n")
-    assert called.stdout.count("What makes a new run likelier to converge?") == 2
-    assert "in all" in called.stdout
+    assert called.stdout.count(" makes new runs more likely to converge?") == 2
+    assert "total" in called.stdout
 
 
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["f" * 32], 1, "which is no run"),
-        (["--sweep", "ffff"], 1, "sweep must be latest or the beginning"),
-        (["--experiment", "nope", "ab"], 1, "experiment must be one that has runs"),
-        (["--uri", "sqlite:///nowhere.db", "ab"], 1, "there is none"),
+        (["f" * 32], 2, "which is no run"),
+        (["--sweep", "ffff"], 2, "sweep must be latest or the beginning"),
+        (["--experiment", "nope", "ab"], 2, "experiment must be one that has runs"),
+        (["--uri", "sqlite:///nowhere.db", "ab"], 2, "there is none"),
         ([], 2, "one of the arguments RUN --sweep is required"),
     ],
     ids=["run", "sweep", "experiment", "store", "nothing"],
 )
-def test_a_mistake_is_told_and_writes_nothing(folder, notebook, words, status, said):
+def test_a_mistake_is_one_line_and_writes_nothing(folder, notebook, words, status, said):
     called = command(folder, "scripts/why.py", *words)
     assert called.returncode == status
     assert said in called.stderr.splitlines()[-1]

@@ -1,10 +1,11 @@
-"""What may help a run: changes of its own specification, one at a time.
+"""Remedies to try on a run: single changes of its specification.
 
-A run is rescued where it converges after going on from its final parameters under other conditions. A new run starts
-from other weights, so there a remedy has a rate, over seeds.
+Two kinds. A continuation trains the run on from its final parameters: does this very run converge? A restart trains
+new runs from new seeds in the changed setting: how many of them converge?
 """
 
 import math
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,22 +14,30 @@ from xorlab.components.initializers import INITIALIZERS
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
 
 TIMES = 10
-"""A run goes on for so many times its epochs; under other conditions for once as many."""
+"""The remedy "more epochs" continues for this many times the run's epochs; the others for once as many."""
 FACTORS = {
     "a tenth of the learning rate": 0.1,
     "three times the learning rate": 3.0,
     "ten times the learning rate": 10.0,
 }
 BEYOND = 1.5
-"""Times 2 / lambda_max is a learning rate that a minimum of this curvature does not hold."""
+"""The remedy "beyond 2 / lambda_max" takes this many times 2 / lambda_max: a minimum this sharp is unstable there."""
 WIDTHS = {"twice the width": 2, "four times the width": 4}
 ADAM_LR = 0.01
-"""Adam steps about this far whatever the gradient, so the lr of gradient descent means nothing to it."""
+"""Adam's step is about its lr whatever the gradient's size, so the run's own lr is no guide."""
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """One change of a specification: in words, as it is typed, the changed specification, and how long it is tried."""
+    """One change of a specification.
+
+    Attributes
+    ----------
+    name : in words
+    override : as typed on the command line, quoted for the shell; empty where nothing changes
+    spec : the changed specification
+    times : a continuation lasts this many times `spec.epochs`
+    """
 
     name: str
     override: str
@@ -36,45 +45,42 @@ class Remedy:
     times: int = 1
 
 
-def rescuing(spec: RunSpec, curvature: float) -> list[Remedy]:
-    """List what a run may go on under: more epochs, another learning rate, another optimizer.
+def continuations(spec: RunSpec, hessian_max: float) -> list[Remedy]:
+    """List what a run can be continued with: more epochs, another learning rate, another optimizer.
 
     Parameters
     ----------
     spec : the run's specification
-    curvature : the largest eigenvalue of the Hessian where it ended; gradient descent leaves a minimum at lr > 2 / that
+    hessian_max : the largest eigenvalue of the Hessian where the run ended. Gradient descent leaves a minimum where
+        lr > 2 / hessian_max.
     """
     longer = Remedy("more epochs", f"epochs={spec.epochs * TIMES}", spec, TIMES)
-    lr = BEYOND * 2.0 / curvature if curvature > 0.0 else math.inf
-    leaving = _rated(spec, {"beyond 2 / lambda_max": lr}) if spec.optimizer.name == "gd" else []
-    return [longer, *_rated(spec, _factored(spec.lr)), *leaving, *_optimizers(spec)]
+    beyond = BEYOND * 2.0 / hessian_max if hessian_max > 0.0 else math.inf
+    unstable = _with_lr(spec, {"beyond 2 / lambda_max": beyond}) if spec.optimizer.name == "gd" else []
+    return [longer, *_with_lr(spec, _other_lrs(spec)), *unstable, *_optimizers(spec)]
 
 
-def renewing(spec: RunSpec) -> list[Remedy]:
-    """List the settings that new runs may start in, the run's own first.
+def restarts(spec: RunSpec) -> list[Remedy]:
+    """List the settings that new runs can start in, the run's own first.
 
-    What starts every seed alike is left out: there is no rate to speak of.
+    Initialisers that ignore the seed are left out: all their runs are the same, so there is no rate to measure.
     """
-    plain = Remedy("as it is", "", spec)
-    schemes = [
-        Remedy(f"{name} weights", f"init={name}", replace(spec, init=InitSpec(name=name))) for name in _others(spec)
+    unchanged = Remedy("as it is", "", spec)
+    initializers = [
+        Remedy(f"{name} weights", f"init={name}", replace(spec, init=InitSpec(name=name)))
+        for name, scheme in INITIALIZERS.items()
+        if name != spec.init.name and scheme.seeded
     ]
-    found = [
-        plain,
-        *_rated(spec, _factored(spec.lr)),
-        *_architectures(spec),
-        *schemes,
-        *_biases(spec),
-    ]
+    found = [unchanged, *_with_lr(spec, _other_lrs(spec)), *_architectures(spec), *initializers, *_biases(spec)]
     return [remedy for remedy in found if INITIALIZERS[remedy.spec.init.name].seeded]
 
 
-def _factored(lr: float) -> dict[str, float]:
-    return {name: lr * factor for name, factor in FACTORS.items()}
+def _other_lrs(spec: RunSpec) -> dict[str, float]:
+    return {name: spec.lr * factor for name, factor in FACTORS.items()}
 
 
-def _rated(spec: RunSpec, lrs: dict[str, float]) -> list[Remedy]:
-    """Give each learning rate a remedy; it is rounded to what is typed."""
+def _with_lr(spec: RunSpec, lrs: dict[str, float]) -> list[Remedy]:
+    """Make a remedy of each positive finite learning rate, rounded to four digits so that it can be typed."""
     typed = {name: f"{lr:.4g}" for name, lr in lrs.items() if 0.0 < lr < math.inf}
     return [Remedy(name, f"lr={lr}", replace(spec, lr=float(lr))) for name, lr in typed.items()]
 
@@ -89,12 +95,12 @@ def _optimizers(spec: RunSpec) -> list[Remedy]:
 
 
 def _architectures(spec: RunSpec) -> Iterator[Remedy]:
-    """Wider layers and other activations; identity is left out, for it makes every network affine."""
+    """Yield wider layers and other activations; not identity, which makes every network affine."""
     if not spec.arch.hidden:
         return
     for name, factor in WIDTHS.items():
         hidden = tuple(factor * width for width in spec.arch.hidden)
-        override = f"arch.hidden=[{','.join(map(str, hidden))}]"
+        override = shlex.quote(f"arch.hidden=[{','.join(map(str, hidden))}]")
         yield Remedy(name, override, replace(spec, arch=replace(spec.arch, hidden=hidden)))
     for activation in ACTIVATIONS:
         if activation not in (spec.arch.activation, "identity"):
@@ -102,12 +108,8 @@ def _architectures(spec: RunSpec) -> Iterator[Remedy]:
             yield Remedy(f"{activation} units", f"arch.activation={activation}", replace(spec, arch=arch))
 
 
-def _others(spec: RunSpec) -> list[str]:
-    return [name for name, scheme in INITIALIZERS.items() if name != spec.init.name and scheme.seeded]
-
-
 def _biases(spec: RunSpec) -> list[Remedy]:
     if spec.init.biases == "drawn" or not INITIALIZERS[spec.init.name].draws_biases:
         return []
     drawn = replace(spec, init=replace(spec.init, biases="drawn"))
-    return [Remedy("biases drawn as weights are", "init.biases=drawn", drawn)]
+    return [Remedy("biases drawn like weights", "init.biases=drawn", drawn)]

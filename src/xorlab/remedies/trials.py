@@ -1,4 +1,4 @@
-"""Remedies tried on runs: what rescues a run from where it ended, and what makes new runs likelier to converge."""
+"""Remedies tried on runs: each run continued with every remedy, and new runs started in every changed setting."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,8 @@ from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
 from xorlab.numerics.trained import take
-from xorlab.remedies.changes import Remedy, renewing, rescuing
+from xorlab.remedies import changes
+from xorlab.remedies.changes import Remedy
 from xorlab.spec import RunSpec
 from xorlab.statistics import wilson
 from xorlab.sweep import pool
@@ -19,12 +20,19 @@ from xorlab.sweep import pool
 Array = NDArray[np.float64]
 
 SEEDS = range(1000, 1100)
-"""The seeds of new runs, far from those that runs usually have."""
+"""The seeds of new runs: others than people usually choose, so that no run of theirs is counted."""
 
 
 @dataclass(frozen=True)
-class Rescue:
-    """What became of a run that went on from where it ended: so many epochs more, and a verdict on these."""
+class Continuation:
+    """A run continued with a remedy.
+
+    Attributes
+    ----------
+    remedy : what changed
+    epochs : how many more it was given
+    verdict : of these epochs; `epochs_to_converge` counts from the run's end
+    """
 
     remedy: Remedy
     epochs: int
@@ -32,13 +40,13 @@ class Rescue:
 
     @property
     def converged(self) -> bool:
-        """Whether the run was rescued."""
+        """Whether the continued run converged."""
         return self.verdict.outcome == "converged"
 
 
 @dataclass(frozen=True)
-class Prospect:
-    """How many of `n` new runs converged, and Wilson's interval for their rate."""
+class Restarts:
+    """`n` new runs in a changed setting, and how many of them converged."""
 
     remedy: Remedy
     n: int
@@ -46,35 +54,35 @@ class Prospect:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval at 95 %."""
+        """Wilson's 95 % confidence interval of the rate."""
         return wilson(self.converged, self.n)
 
-    def against(self, plain: "Prospect") -> int:
-        """1 where new runs are likelier to converge than `plain` ones, -1 where less; 0 where the intervals overlap."""
-        (low, high), (least, most) = self.interval, plain.interval
-        return int(low > most) - int(high < least)
+    def compare(self, other: "Restarts") -> int:
+        """Return 1 or -1 where this interval lies above or below that of `other`, 0 where they overlap."""
+        (low, high), (other_low, other_high) = self.interval, other.interval
+        return int(low > other_high) - int(high < other_low)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What happened to a run and what helps.
+class Trials:
+    """A run and every remedy that was tried on it.
 
     Attributes
     ----------
-    spec, epochs, verdict : the run, how many epochs it took, what happened to it, as told now
-    rescues : each remedy tried on this run, what works first; none where it converged
-    prospects : each setting tried on new runs, the likeliest to converge first
+    spec, epochs, verdict : the run, the epochs it took, and its diagnosis now
+    continuations : the best first: those that converge, soonest first, then by final loss; none where it converged
+    restarts : the highest rate first
     """
 
     spec: RunSpec
     epochs: int
     verdict: Verdict
-    rescues: tuple[Rescue, ...]
-    prospects: tuple[Prospect, ...]
+    continuations: tuple[Continuation, ...]
+    restarts: tuple[Restarts, ...]
 
 
-def answer(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> list[Answer]:
-    """Train R runs again and try every remedy on them, all that is of one shape together.
+def try_remedies(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> list[Trials]:
+    """Train R runs again and try every remedy on each, runs of one shape together.
 
     Parameters
     ----------
@@ -86,58 +94,28 @@ def answer(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> list[An
     XorlabError
         Where a run can't be trained.
     """
-    ended = _ended(specs, converged_below)
-    cases = [
-        _Case(run, remedy, end.parameters)
-        for run, end in enumerate(ended)
-        if end.verdict.outcome != "converged"
-        for remedy in rescuing(specs[run], end.verdict.evidence.hessian_max)
-    ]
-    rescues: dict[int, list[Rescue]] = {}
-    for case, rescue in _rescued(cases, converged_below):
-        rescues.setdefault(case.run, []).append(rescue)
-    prospects = _prospects(specs, converged_below)
-    return [
-        Answer(
-            spec=spec,
-            epochs=end.epochs,
-            verdict=end.verdict,
-            rescues=tuple(sorted(rescues.get(run, []), key=_rank)),
-            prospects=prospects[_setting(spec)],
-        )
-        for run, (spec, end) in enumerate(zip(specs, ended, strict=True))
-    ]
-
-
-@dataclass(frozen=True)
-class _End:
-    """Where a run ended; its parameters are W1 (D, H), b1 (H,) and so on."""
-
-    epochs: int
-    verdict: Verdict
-    parameters: dict[str, Array]
-
-
-@dataclass(frozen=True)
-class _Case:
-    """A remedy to try on a run, from the parameters it has come to."""
-
-    run: int
-    remedy: Remedy
-    parameters: dict[str, Array]
-
-
-def _ended(specs: Sequence[RunSpec], converged_below: float) -> list[_End]:
-    found: dict[int, _End] = {}
-    for chunk in _chunks(specs, converged_below):
+    ended: dict[int, tuple[int, Verdict]] = {}
+    jobs: list[_Job] = []
+    for chunk in _train(specs, converged_below):
         assert chunk.trained is not None
-        for index, (place, verdict) in enumerate(zip(chunk.places, chunk.verdicts, strict=True)):
-            found[place] = _End(int(chunk.trained.epochs[index]), verdict, take(chunk.trained.final, index))
-    return [found[place] for place in range(len(specs))]
+        for index, (run, verdict) in enumerate(zip(chunk.places, chunk.verdicts, strict=True)):
+            ended[run] = int(chunk.trained.epochs[index]), verdict
+            if verdict.outcome != "converged":
+                final = take(chunk.trained.final, index)
+                remedies = changes.continuations(specs[run], verdict.evidence.hessian_max)
+                jobs += [_Job(run, remedy, final) for remedy in remedies]
+    continued: dict[int, list[Continuation]] = {run: [] for run in ended}
+    for job, continuation in _continue(jobs, converged_below):
+        continued[job.run].append(continuation)
+    restarted = _restart(specs, converged_below)
+    return [
+        Trials(spec, *ended[run], tuple(sorted(continued[run], key=_rank)), restarted[replace(spec, seed=0)])
+        for run, spec in enumerate(specs)
+    ]
 
 
-def _chunks(specs: Sequence[RunSpec], converged_below: float) -> Iterator[pool.Chunk]:
-    """Train specifications of any shapes, without keeping their losses."""
+def _train(specs: Sequence[RunSpec], converged_below: float) -> Iterator[pool.Chunk]:
+    """Train specifications of any shapes; of their losses only the first and the last are kept."""
     longest = max(spec.epochs for spec in specs)
     for chunk in pool.stream(specs, converged_below=converged_below, log_every=longest, workers=None):
         if chunk.trained is None:
@@ -145,73 +123,70 @@ def _chunks(specs: Sequence[RunSpec], converged_below: float) -> Iterator[pool.C
         yield chunk
 
 
-def _rescued(cases: Sequence[_Case], converged_below: float) -> Iterator[tuple[_Case, Rescue]]:
-    """Train on, all that is of one shape and goes on as long together."""
-    remedies = (case.remedy for case in cases)
+@dataclass(frozen=True)
+class _Job:
+    """A remedy to continue a run with, from parameters W1 (D, H), b1 (H,), …; `run` is the run's place."""
+
+    run: int
+    remedy: Remedy
+    parameters: dict[str, Array]
+
+
+def _continue(jobs: Sequence[_Job], converged_below: float) -> Iterator[tuple[_Job, Continuation]]:
+    """Continue runs, those of one shape and one length together."""
+    remedies = (job.remedy for job in jobs)
     for places in training.grouped((training.shape(each.spec), each.spec.epochs, each.times) for each in remedies):
-        size = training.chunk(cases[places[0]].remedy.spec)
+        size = training.chunk(jobs[places[0]].remedy.spec)
         for start in range(0, len(places), size):
-            yield from _go_on([cases[place] for place in places[start : start + size]], converged_below)
+            yield from _continue_together([jobs[place] for place in places[start : start + size]], converged_below)
 
 
-def _go_on(cases: list[_Case], converged_below: float) -> Iterator[tuple[_Case, Rescue]]:
-    """Train in rounds of the runs' own epochs, so that histories stay short.
+def _continue_together(jobs: list[_Job], converged_below: float) -> Iterator[tuple[_Job, Continuation]]:
+    """Continue runs of one shape in rounds of their own epochs, so that loss histories stay short.
 
-    A run has its answer where it has converged or diverged, and where a round has not moved a single bit of it: then
-    no further round will. The optimizer's memory and the orders of the samples start afresh with each round.
+    A run is done when it has converged or diverged, and when a round has not changed a single bit of its parameters:
+    then no further round will. The optimizer's state and the order of the samples start afresh in each round.
     """
-    epochs, times = cases[0].remedy.spec.epochs, cases[0].remedy.times
+    epochs, times = jobs[0].remedy.spec.epochs, jobs[0].remedy.times
     for turn in range(times):
-        specs = [case.remedy.spec for case in cases]
-        initial = {key: np.stack([case.parameters[key] for case in cases]) for key in cases[0].parameters}
-        trained = training.train(specs, initial=initial)
-        left = []
-        for index, verdict in enumerate(diagnose(trained, converged_below=converged_below)):
-            case, parameters = cases[index], take(trained.final, index)
-            moved = any((parameters[key] != case.parameters[key]).any() for key in parameters)
-            if verdict.outcome in ("converged", "diverged") or not moved or turn == times - 1:
-                yield case, Rescue(case.remedy, epochs * times, _later(verdict, epochs * turn))
-            else:
-                left.append(replace(case, parameters=parameters))
-        cases = left
-        if not cases:
+        initial = {key: np.stack([job.parameters[key] for job in jobs]) for key in jobs[0].parameters}
+        trained = training.train([job.remedy.spec for job in jobs], initial=initial)
+        unfinished = []
+        verdicts = diagnose(trained, converged_below=converged_below)
+        for index, (job, verdict) in enumerate(zip(jobs, verdicts, strict=True)):
+            final = take(trained.final, index)
+            moved = any((final[key] != job.parameters[key]).any() for key in final)
+            if moved and verdict.outcome not in ("converged", "diverged") and turn < times - 1:
+                unfinished.append(replace(job, parameters=final))
+                continue
+            reached = None if verdict.epochs_to_converge is None else verdict.epochs_to_converge + epochs * turn
+            yield job, Continuation(job.remedy, epochs * times, replace(verdict, epochs_to_converge=reached))
+        jobs = unfinished
+        if not jobs:
             return
 
 
-def _later(verdict: Verdict, epochs: int) -> Verdict:
-    """Count the epochs to convergence from so many earlier."""
-    reached = verdict.epochs_to_converge
-    return verdict if reached is None else replace(verdict, epochs_to_converge=reached + epochs)
-
-
-def _rank(rescue: Rescue) -> tuple[bool, float]:
-    """What converges comes first, the quickest at the head; then the lower loss."""
-    verdict = rescue.verdict
+def _rank(continuation: Continuation) -> tuple[bool, float]:
+    verdict = continuation.verdict
     if verdict.epochs_to_converge is not None:
         return False, float(verdict.epochs_to_converge)
     return True, verdict.final_loss if math.isfinite(verdict.final_loss) else math.inf
 
 
-def _setting(spec: RunSpec) -> RunSpec:
-    """Return what runs that differ in their seeds only have in common."""
-    return replace(spec, seed=0)
+def _restart(specs: Sequence[RunSpec], converged_below: float) -> dict[RunSpec, tuple[Restarts, ...]]:
+    """Train new runs, one a seed, in every changed setting of every run; runs that differ in the seed share them.
 
-
-def _prospects(specs: Sequence[RunSpec], converged_below: float) -> dict[RunSpec, tuple[Prospect, ...]]:
-    """Train new runs, one a seed, of every setting that any of the runs may be renewed in, each setting once."""
-    renewed = {setting: renewing(setting) for setting in {_setting(spec): None for spec in specs}}
-    settings = list({remedy.spec: None for remedies in renewed.values() for remedy in remedies})
+    The keys are the specifications with seed 0.
+    """
+    remedies = {setting: changes.restarts(setting) for setting in {replace(spec, seed=0): None for spec in specs}}
+    settings = list({remedy.spec: None for tried in remedies.values() for remedy in tried})
     new = [replace(setting, seed=seed) for setting in settings for seed in SEEDS]
-    counts = dict.fromkeys(settings, 0)
-    for chunk in _chunks(new, converged_below) if new else ():
+    converged = dict.fromkeys(settings, 0)
+    for chunk in _train(new, converged_below) if new else ():
         for place, verdict in zip(chunk.places, chunk.verdicts, strict=True):
-            counts[settings[place // len(SEEDS)]] += verdict.outcome == "converged"
-    return {
-        setting: tuple(
-            sorted(
-                (Prospect(remedy, len(SEEDS), counts[remedy.spec]) for remedy in remedies),
-                key=lambda prospect: -prospect.converged,
-            )
-        )
-        for setting, remedies in renewed.items()
+            converged[settings[place // len(SEEDS)]] += verdict.outcome == "converged"
+    counted = {
+        setting: [Restarts(remedy, len(SEEDS), converged[remedy.spec]) for remedy in tried]
+        for setting, tried in remedies.items()
     }
+    return {setting: tuple(sorted(found, key=lambda each: -each.converged)) for setting, found in counted.items()}

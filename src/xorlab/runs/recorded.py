@@ -70,6 +70,22 @@ def recall(run: str, uri: str | None = None, *, experiment: str = "xorlab") -> R
     return _recalled(found[0], experiment)
 
 
+def sweep(name: str, uri: str | None = None, *, experiment: str = "xorlab") -> str | None:
+    """Return the id of the sweep that `name` names: its id, the beginning of it, or ``latest``.
+
+    Returns
+    -------
+    None where `name` names something else; of ``latest``, where the run that began last belongs to no sweep.
+    """
+    found = _found(name, store.uri(uri), experiment)
+    if len(found) != 1:
+        return None
+    tags = found[0].data.tags
+    return (
+        found[0].info.run_id if tags.get(runs.KIND) == "sweep" else tags.get(runs.PARENT) if name == "latest" else None
+    )
+
+
 def unconverged(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> tuple[list[Recalled], int]:
     """Recall the runs of a sweep that have an outcome other than converged; count all that have an outcome.
 
