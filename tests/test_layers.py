@@ -142,4 +142,4 @@ def test_what_is_heavy_waits_until_it_is_known_that_the_command_line_is_good():
 
 
 def test_a_sweep_does_without_what_only_the_analysis_needs():
-    assert not {"seaborn", "statsmodels"} & set(loaded("import xorlab.sweep.runner"))
+    assert not {"matplotlib", "seaborn", "statsmodels"} & set(loaded("import xorlab.sweep.runner"))

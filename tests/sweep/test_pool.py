@@ -132,6 +132,27 @@ if __name__ == "__main__":
 """
 
 
+LEAVING = """
+import sys
+from contextlib import closing
+from xorlab.spec import RunSpec
+from xorlab.sweep import pool
+
+if __name__ == "__main__":
+    specs = [RunSpec(seed=seed, epochs=1 if seed < 3 else 10**8, shuffle=seed < 3) for seed in range(6)]
+    with closing(pool.stream(specs, converged_below=0.1, log_every=10**8, workers=2)) as chunks:
+        next(chunks)
+        sys.exit(3)
+"""
+
+
+def test_who_leaves_a_stream_does_not_wait_for_its_workers(tmp_path: Path) -> None:
+    script = tmp_path / "leaving.py"
+    script.write_text(LEAVING)
+    done = subprocess.run([sys.executable, str(script)], env=os.environ, check=False, timeout=60)
+    assert done.returncode == 3
+
+
 def descendants(pid: int) -> set[int]:
     """The processes below one, those that have ended but for their parent's notice left out."""
     children: dict[int, set[int]] = {}

@@ -21,7 +21,7 @@ from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 from xorlab.spec.options import Options
 from xorlab.sweep.jobs import Job, JobResult
-from xorlab.sweep.parent import Harvest
+from xorlab.sweep.results import Results
 from xorlab.sweep.runner import run_many, run_one
 
 
@@ -152,7 +152,7 @@ def test_a_sweep_is_one_parent_and_a_run_for_each_job(store_uri: str, capsys: py
 def test_a_sweep_that_is_broken_off_still_tells_what_it_was_to_be(
     store_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Harvest, "track", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(Results, "write", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         sweep(jobs(*GRID), store_uri)
     monkeypatch.undo()

@@ -1,6 +1,10 @@
 import csv
+from collections.abc import Iterator
+from typing import Any
 
-from xorlab.sweep.tables import count, explain, tabulate
+import pytest
+
+from xorlab.sweep.tables import count, count_causes, tabulate
 
 
 def test_a_cell_counts_converged_runs_first_and_then_the_commonest_outcome() -> None:
@@ -54,8 +58,30 @@ def test_markdown_and_csv_hold_the_same_cells() -> None:
 def test_causes_are_counted_within_outcomes_in_the_order_of_outcomes() -> None:
     outcomes = ["stuck_ln2", "converged", "stuck_ln2", "stuck_ln2", "diverged"]
     causes = ["all_dead", None, "affine_collapse", "affine_collapse", "diverged"]
-    assert explain(outcomes, causes).rows == (
+    assert count_causes(outcomes, causes).rows == (
         ("converged", "1", ""),
         ("stuck at ln 2", "3", "2 affine collapse, 1 all dead"),
         ("diverged", "1", "1 diverged"),
     )
+
+
+class Counted(list[Any]):
+    """A list that counts how many items are read from it."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in super().__iter__():
+            self.read += 1
+            yield item
+
+
+@pytest.mark.parametrize("runs", [100, 1000])
+def test_tables_read_each_run_once(runs: int) -> None:
+    outcomes = Counted(["converged", "stuck_ln2", "stuck_0.477", "diverged"] * (runs // 4))
+    causes = Counted([None, "saddle", "tied_units", "diverged"] * (runs // 4))
+    count_causes(outcomes, causes)
+    assert (outcomes.read, causes.read) == (runs, runs)
+    settings = Counted([{"lr": str(lr), "seed": str(seed)} for lr in range(4) for seed in range(runs // 4)])
+    tabulate(settings, outcomes)
+    assert (outcomes.read, settings.read) == (2 * runs, runs)

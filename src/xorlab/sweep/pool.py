@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -59,8 +59,10 @@ def stream(
     log_every: int,
     workers: int | None,
     progress: Progress = lambda epochs: None,
-) -> Iterator[Chunk]:
+) -> Generator[Chunk, None, None]:
     """Train specifications of any shapes and yield them in chunks, in any order.
+
+    Closing the generator ends the workers at once.
 
     Parameters
     ----------

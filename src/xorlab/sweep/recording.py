@@ -1,4 +1,4 @@
-"""What MLflow is told: trained runs and whole sweeps as records."""
+"""Trained runs and whole sweeps as the records that MLflow gets."""
 
 import csv
 import io
@@ -11,7 +11,6 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from xorlab import figures
 from xorlab.components import datasets
 from xorlab.components.steps import sigmoid
 from xorlab.diagnosis import wording
@@ -34,12 +33,12 @@ GRID = 201
 
 
 def opening(spec: RunSpec, name: str) -> Record:
-    """What is known of a run before it trains."""
+    """The record of a run before it is trained."""
     return Record(name=name, params=params(spec), tags={"spec": spec.identity}, data=_data(spec.data))
 
 
 def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mapping[str, bytes]) -> Record:
-    """The record of one run of a chunk, whole."""
+    """The record of one trained run of a chunk."""
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
     epochs = int(chunk.trained.epochs[index])
@@ -86,6 +85,8 @@ def files(chunk: Chunk, index: int, config: Mapping[str, Any]) -> dict[str, byte
 
 def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     """A single run's pictures: its loss, and for two inputs p(x1, x2) over the plane."""
+    from xorlab import figures
+
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]
     heading = f"{title(spec)}: {phrase(verdict.outcome)}"
@@ -118,7 +119,7 @@ def sweep(
     tables: Iterable[Table] = (),
     outcomes: Sequence[str] = (),
 ) -> Record:
-    """The record of a sweep, the parent of its runs: what they share, what was swept and, in the end, its outcome."""
+    """The record of a sweep, the parent of its runs: what they share, what was swept, and how many ended how."""
     shared = set(params(specs[0]).items()).intersection(*(params(spec).items() for spec in specs[1:]))
     about = f"A sweep of {len(specs):,} runs: `{command}`\n"
     counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.GAP) for table in tables)
@@ -133,7 +134,7 @@ def sweep(
 
 
 def plan(specs: Sequence[RunSpec]) -> bytes:
-    """What a sweep asks for, before it trains: a row a run with the parameters that vary, as .csv."""
+    """What a sweep asks for, as .csv: one row a run, with the parameters that vary."""
     rows = [params(spec) for spec in specs]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     varying = [key for key in keys if len({row.get(key) for row in rows}) > 1]
@@ -169,7 +170,7 @@ def _metrics(verdict: Verdict, epochs: int) -> dict[str, float]:
 
 
 def _tags(verdict: Verdict) -> dict[str, str]:
-    """The cause and the evidence that is words."""
+    """The cause, and the evidence that is text."""
     seen = verdict.evidence
     plateaus = (
         f"{level}: {count} epochs" + (f", left at {seen.left_at[level]}" if level in seen.left_at else "")
@@ -188,6 +189,6 @@ def _tags(verdict: Verdict) -> dict[str, str]:
 
 
 def _axis(values: Array) -> Array:
-    """A grid's coordinates: the data's range and half as much again on each side."""
+    """Coordinates of the grid: the range of the data and half of it more on each side."""
     low, high = values.min(), values.max()
     return np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), GRID)

@@ -1,8 +1,9 @@
-"""From specifications to tracked runs: a single run that tells its story, and a sweep that counts its outcomes."""
+"""Training and recording what was asked for: a single run, whose story is printed, or a sweep, whose outcomes are."""
 
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from xorlab.spec.options import Options
 from xorlab.spec.text import title
 from xorlab.sweep import pool, recording, terminal
 from xorlab.sweep.jobs import Job, JobResult
-from xorlab.sweep.parent import Harvest
 from xorlab.sweep.pool import Chunk
+from xorlab.sweep.results import Results
 from xorlab.tracking import provenance, store
 from xorlab.tracking.interrupts import held, terminable
 from xorlab.tracking.records import PLAN
@@ -25,12 +26,12 @@ LINE = 100
 
 
 def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobResult:
-    """Train and track a single run, and tell what happened to it.
+    """Train and record a single run, and print what happened to it.
 
     Parameters
     ----------
     job : the run
-    options : how it is judged, printed and tracked
+    options : how it is judged, printed and recorded
     folder : the git tree whose commit is recorded; that of `train.py` unless given
 
     Raises
@@ -48,7 +49,7 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
             chunk = next(_chunks([job], replace(options, workers=1, log_every=1), bars))
         if chunk.trained is None:
             raise SpecError(str(chunk.error))
-        _tell(chunk, options.print_every)
+        _print_story(chunk, options.print_every)
         artifacts = {}
         if options.artifacts != "none":
             artifacts = {**recording.files(chunk, 0, job.config), **recording.pictures(chunk, 0)}
@@ -59,12 +60,12 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
 
 
 def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Path | None = None) -> list[JobResult]:
-    """Train and track the runs of a sweep under one parent, and count what happened to them.
+    """Train and record the runs of a sweep under one parent, and count what happened to them.
 
     Parameters
     ----------
     jobs : the runs
-    options : how they are judged and tracked, and by how many workers
+    options : how they are judged and recorded, and by how many workers they are trained
     command : the command as typed
     folder : the git tree whose commit is recorded; that of `train.py` unless given
 
@@ -85,26 +86,27 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
     about: dict[str, Any] = {"swept": swept, "command": command}
     with terminable(), tracker.running(recording.sweep(name, specs, **about)) as parent:
         tracker.add_artifacts(parent, {PLAN: recording.plan(specs)})
-        harvest = Harvest(jobs, options)
+        results = Results(jobs, options)
         epochs = sum(spec.epochs for spec in specs)
         try:
-            with terminal.Bars(runs=len(jobs), epochs=epochs) as bars:
-                for chunk in _chunks(jobs, options, bars):
+            # Closed at once when an exception leaves, so that workers do not finish their chunks first.
+            with terminal.Bars(runs=len(jobs), epochs=epochs) as bars, closing(_chunks(jobs, options, bars)) as chunks:
+                for chunk in chunks:
                     with held():
-                        bars.tracked(harvest.track(chunk, tracker, parent))
+                        bars.recorded(results.write(chunk, tracker, parent))
         except BaseException:
-            print(f"{len(harvest.results):,} of {len(jobs):,} runs are finished and kept", file=sys.stderr)
+            print(f"{len(results.results):,} of {len(jobs):,} runs are finished and recorded", file=sys.stderr)
             raise
-        tables = harvest.tables()
-        done = recording.sweep(name, specs, tables=tables.values(), outcomes=harvest.outcomes(), **about)
-        tracker.close(parent, replace(done, artifacts=harvest.artifacts(tables)))
+        tables = results.tables()
+        done = recording.sweep(name, specs, tables=tables.values(), outcomes=results.outcomes(), **about)
+        tracker.close(parent, replace(done, artifacts=results.artifacts(tables)))
     for table in tables.values():
         terminal.show(table)
     _point_to(uri, tracker.experiment_id, parent)
-    return [harvest.results[place] for place in range(len(jobs))]
+    return [results.results[place] for place in range(len(jobs))]
 
 
-def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Iterator[Chunk]:
+def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Generator[Chunk, None, None]:
     return pool.stream(
         [job.spec for job in jobs],
         converged_below=options.converged_below,
@@ -114,7 +116,7 @@ def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Itera
     )
 
 
-def _tell(chunk: Chunk, every: int) -> None:
+def _print_story(chunk: Chunk, every: int) -> None:
     """Print a run's losses, its predictions and its outcome."""
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[0], chunk.verdicts[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xorlab.diagnosis.outcomes import ordered, phrase
 
 REPLICATES = ("seed",)
-"""Keys that are repeated to count over, not compared."""
+"""Keys whose values are repetitions: outcomes are counted over them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Table:
 
 
 def short(outcome: str) -> str:
-    """Name an outcome where the word stuck goes without saying: ``ln2`` for ``stuck_ln2``."""
+    """Shorten an outcome for a table: ``ln2`` for ``stuck_ln2``."""
     return outcome.removeprefix("stuck_")
 
 
@@ -44,24 +44,20 @@ def count(outcomes: Iterable[str]) -> str:
     return ", ".join([f"{converged}/{converged + counts.total()} converged", *others])
 
 
-def explain(outcomes: Sequence[str], causes: Sequence[str | None]) -> Table:
+def count_causes(outcomes: Sequence[str], causes: Sequence[str | None]) -> Table:
     """Count the causes within each outcome; a run that converged has none."""
-    found = {
-        outcome: [cause for at, cause in zip(outcomes, causes, strict=True) if at == outcome] for outcome in outcomes
-    }
+    found: dict[str, Counter[str | None]] = {}
+    for outcome, cause in zip(outcomes, causes, strict=True):
+        found.setdefault(outcome, Counter())[cause] += 1
     rows = [
         (
             phrase(outcome),
-            f"{len(found[outcome]):,}",
-            ", ".join(f"{n:,} {why}" for why, n in _commonest(found[outcome])),
+            f"{found[outcome].total():,}",
+            ", ".join(f"{n:,} {cause.replace('_', ' ')}" for cause, n in found[outcome].most_common() if cause),
         )
         for outcome in ordered(found)
     ]
     return Table(head=("outcome", "runs", "causes"), rows=tuple(rows))
-
-
-def _commonest(causes: Iterable[str | None]) -> list[tuple[str, int]]:
-    return Counter(cause.replace("_", " ") for cause in causes if cause).most_common()
 
 
 def tabulate(settings: Sequence[Mapping[str, str]], outcomes: Sequence[str]) -> Table:

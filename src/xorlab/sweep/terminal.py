@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress while work is under way, a table when it is done."""
+"""What a person at a terminal sees: progress bars during the work, a table at its end."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from rich.table import Table as Grid
 from xorlab.sweep.tables import Table, short
 
 WIDE = 200
-"""Columns where the output is no terminal: a table in a log is not folded."""
+"""Columns of a table where the output is no terminal, so that lines of a log do not wrap."""
 
 
 class Bars(Progress):
-    """Bars for training and for tracking, and counts by outcome; they show on a terminal only, on stderr."""
+    """Bars for training and recording, with the outcomes so far; on stderr, and only where that is a terminal."""
 
     def __init__(self, *, runs: int, epochs: int) -> None:
         console = Console(stderr=True)
@@ -29,22 +29,22 @@ class Bars(Progress):
         self._runs = runs
         self._counts: Counter[str] = Counter()
         self._training = self.add_task("training", total=epochs, note=f"{runs:,} runs")
-        self._tracking = self.add_task("tracking", total=runs, note="")
+        self._recording = self.add_task("recording", total=runs, note="")
 
     def trained(self, epochs: int) -> None:
         """Count epochs, over all runs, as trained."""
         self.advance(self._training, epochs)
 
-    def tracked(self, outcomes: Iterable[str]) -> None:
-        """Count runs as tracked."""
+    def recorded(self, outcomes: Iterable[str]) -> None:
+        """Count runs, by their outcomes, as recorded."""
         before = self._counts.total()
         self._counts.update(outcomes)
         note = ", ".join(f"{number:,} {short(outcome)}" for outcome, number in self._counts.most_common())
-        self.update(self._tracking, advance=self._counts.total() - before, note=note)
+        self.update(self._recording, advance=self._counts.total() - before, note=note)
 
 
 def show(table: Table) -> None:
-    """Print a table, folded to the terminal's width where there is one."""
+    """Print a table, as wide as the terminal where there is one."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDE)

@@ -1,4 +1,4 @@
-"""What a sweep brings in: each chunk's runs tracked, and the tables, picture and files of their parent."""
+"""The results of a sweep: its runs written chunk by chunk, then the tables, picture and files of their parent."""
 
 import json
 from collections import defaultdict
@@ -7,33 +7,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from xorlab import figures
 from xorlab.diagnosis import levels
 from xorlab.numerics import training
 from xorlab.numerics.thinning import log_spaced
-from xorlab.spec import RunSpec
 from xorlab.spec.options import Options
 from xorlab.spec.text import title
 from xorlab.sweep import recording
 from xorlab.sweep.jobs import Job, JobResult
 from xorlab.sweep.pool import Chunk
-from xorlab.sweep.tables import REPLICATES, Table, explain, tabulate
+from xorlab.sweep.tables import REPLICATES, Table, count_causes, tabulate
 from xorlab.tracking.tracker import Tracker
 
 OWN_FILES = 1000
-"""In a sweep of more runs than this the parent carries their weights and configurations."""
-PANELS = 12
-"""A sweep of more settings than this has its curves in one panel."""
+"""The most runs of a sweep that carry their own weights and configurations; of more, the parent carries them."""
+CURVE_PANELS = 12
+"""The most settings that each have a panel of loss curves; more share one."""
 CURVE_POINTS = 200
 """Points of each curve in a sweep's picture."""
 
 
 @dataclass
-class Harvest:
-    """What has come of a sweep's jobs so far, and what its parent will carry."""
+class Results:
+    """What came of a sweep's jobs so far, and what their parent is to carry.
+
+    Attributes
+    ----------
+    jobs, options : the sweep
+    results : by the job's place in the sweep
+    curves : run id, epochs and losses of each trained run, thinned
+    weights : the arrays of each kind of file, by key, chunk by chunk
+    """
 
     jobs: Sequence[Job]
     options: Options
@@ -43,8 +48,8 @@ class Harvest:
         default_factory=lambda: {"initial_weights": defaultdict(list), "final_weights": defaultdict(list)}
     )
 
-    def track(self, chunk: Chunk, tracker: Tracker, parent: str) -> list[str]:
-        """Write a chunk's runs and return their outcomes."""
+    def write(self, chunk: Chunk, tracker: Tracker, parent: str) -> list[str]:
+        """Write a chunk's runs to MLflow and return their outcomes."""
         places = chunk.places
         if chunk.trained is None:
             record = recording.failure(chunk, self.jobs[places[0]].spec, self._name(places[0]))
@@ -72,20 +77,20 @@ class Harvest:
         return [verdict.outcome for verdict in chunk.verdicts]
 
     def outcomes(self) -> list[str]:
-        """Return each job's outcome, in order; failed where it has none."""
+        """Return each job's outcome, in order; "failed" where it has none."""
         return [self.results[place].outcome or "failed" for place in range(len(self.jobs))]
 
     def tables(self) -> dict[str, Table]:
-        """Lay out the outcomes by what was swept, and the causes by outcome."""
-        places = range(len(self.jobs))
-        causes = [self.results[place].cause for place in places]
+        """Count the outcomes by what was swept, and the causes by outcome."""
+        outcomes = self.outcomes()
+        causes = [self.results[place].cause for place in range(len(self.jobs))]
         return {
-            "table": tabulate([job.swept for job in self.jobs], self.outcomes()),
-            "causes": explain(self.outcomes(), causes),
+            "table": tabulate([job.swept for job in self.jobs], outcomes),
+            "causes": count_causes(outcomes, causes),
         }
 
     def artifacts(self, tables: Mapping[str, Table]) -> dict[str, bytes]:
-        """Make what the parent carries: the tables, the picture of all curves, and files for many runs."""
+        """Make the parent's files: the tables, the picture of all curves, and the files of many runs."""
         found = {f"{name}.csv": table.csv().encode() for name, table in tables.items()}
         if self.curves:
             found["curves.png"] = self._picture()
@@ -97,6 +102,10 @@ class Harvest:
         return found
 
     def _picture(self) -> bytes:
+        import pandas as pd
+
+        from xorlab import figures
+
         ids, epochs, losses = zip(*self.curves, strict=True)
         lengths = [len(points) for points in epochs]
         columns = {"run_id": np.repeat(ids, lengths), "epoch": np.concatenate(epochs), "loss": np.concatenate(losses)}
@@ -108,13 +117,10 @@ class Harvest:
             if result.outcome
         )
         panels = runs.groupby(compared).ngroups if compared else 1
-        named = {name: level for spec in self._kinds() for name, level in levels.spectrum(spec).items()}
-        by = compared if panels <= PANELS else []
+        kinds = {(job.spec.data, job.spec.loss): job.spec for job in self.jobs}.values()
+        named = {name: level for spec in kinds for name, level in levels.spectrum(spec).items()}
+        by = compared if panels <= CURVE_PANELS else []
         return figures.png(figures.sweep_curves(curves, runs, named, by=by))
-
-    def _kinds(self) -> list[RunSpec]:
-        """Return one specification for each data set and loss of the sweep."""
-        return list({(job.spec.data, job.spec.loss): job.spec for job in self.jobs}.values())
 
     def _collect(self, chunk: Chunk, ids: list[str]) -> None:
         """Add a chunk's weights to the sweep's, by the networks' units: ``2-3-1/W1`` (R, 2, 3), ``2-3-1/run_id``."""
