@@ -1,12 +1,12 @@
-"""The exceptions of xorlab; the command line shows each as one line."""
+"""The exceptions of xorlab. The command line prints each as one line."""
 
 
 class XorlabError(Exception):
-    """A mistake the user can mend; its text is one line that says what to do."""
+    """A mistake that the user can fix; the message is one line that says how."""
 
 
 class SpecError(XorlabError, ValueError):
-    """A specification that no network can be trained from."""
+    """A value in a specification that breaks its rule."""
 
 
 class StoreError(XorlabError):

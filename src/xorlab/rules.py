@@ -1,4 +1,4 @@
-"""What a value may be: each rule returns the value in its type, or refuses it by name."""
+"""Rules for values: each returns the value in its type, or raises a SpecError that names key, rule and value."""
 
 import math
 import sys
@@ -56,12 +56,12 @@ def choice(name: str, value: Any, choices: Collection[str]) -> str:
 
 
 def text(name: str, value: Any) -> str:
-    """`value`, if it is a text that is not empty."""
+    """`value`, if it is a string that is not empty."""
     if not isinstance(value, str) or not value:
         raise SpecError(f"{name} must be a name; got {value!r}")
     return value
 
 
 def seed(name: str, value: Any) -> int:
-    """`value` as an int that NumPy's `RandomState` takes."""
+    """`value` as an int that `numpy.random.RandomState` accepts as its seed."""
     return integer(name, value, least=0, most=2**32 - 1)

@@ -8,7 +8,7 @@ import pytest
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.numerics import training
-from xorlab.numerics.ensemble import FEW, kernel, orders, pad
+from xorlab.numerics.ensemble import BROADCAST_COSTS, kernel, orders, pad
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 
 EPOCHS = 24
@@ -129,13 +129,13 @@ def test_the_same_bits_where_runs_have_data_of_their_own(same, loss):
 def test_the_same_bits_while_others_stop(optimizer, same):
     """Some end early, some reach a target, some diverge; the optimizer's memory goes on with the rest.
 
-    The ensemble starts above `FEW` runs and goes on below it.
+    The ensemble starts above `BROADCAST_COSTS` runs and goes on below it.
     """
     targets, limits = (None, 0.69, None, 0.6, None, None, 0.75), (300, 40, 513, 256, 257)
     made = specs(200, optimizer=optimizer, target_loss=targets, epochs=limits, data=MIXED, **same)
     made[10], made[50] = (replace(made[run], init=InitSpec(std=1e200)) for run in (10, 50))
     together = check(made)
-    assert len(made) > FEW > (together.epochs > 40).sum()
+    assert len(made) > BROADCAST_COSTS > (together.epochs > 40).sum()
     assert {"epochs", "target_loss", "non_finite"} == set(together.stopped)
 
 

@@ -152,7 +152,7 @@ def test_the_final_loss_is_that_of_the_final_parameters():
 
 def test_only_runs_of_one_shape_go_together():
     for others in ([], [RunSpec(), RunSpec(arch=ArchSpec(hidden=(2,)))], [RunSpec(), RunSpec(loss="mse")]):
-        with pytest.raises(ValueError, match="must be of one shape"):
+        with pytest.raises(ValueError, match="must have one shape"):
             train(others)
 
 

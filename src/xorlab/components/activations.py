@@ -1,6 +1,6 @@
-"""Activations: value, derivative, second derivative, and what the diagnosis must know of them.
+"""Activations: value, first and second derivative, and the properties that the diagnosis uses.
 
-To add one, write its step and put an `Activation` into `ACTIVATIONS`. Conventions are PyTorch's.
+To add one, write its step and add an `Activation` to `ACTIVATIONS`. Conventions are PyTorch's.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,10 @@ class Activation:
     ----------
     build : build(z, a, slope, **settings) makes the step that reads z (N, H, R) and writes a = f(z), slope = f'(z)
     second : z -> f''(z), of any shape; 0 at a kink
-    settings : the names of the settings of `arch` that `build` takes by keyword
-    pieces : the slopes left and right of a kink at 0, where f is linear on both sides; None where it is not
-    saturates : whether f' vanishes at both ends, so that a unit can be stuck on either
+    settings : the names of the fields of `arch` that `build` takes by keyword
+    pieces : if f is linear on both sides of a kink at 0, its slopes on the left and on the right; otherwise None
+    saturates : whether f' goes to 0 at both ends, so that a unit can get stuck at either
+    linear : whether f is linear everywhere, so that the network computes an affine function
     """
 
     build: Callable[..., Step]
@@ -36,10 +37,11 @@ class Activation:
     settings: tuple[str, ...] = ()
     pieces: tuple[float, float] | None = None
     saturates: bool = False
+    linear: bool = False
 
 
 def _relu(z: Array, a: Array, slope: Array, *, relu_grad_at_zero: float) -> Step:
-    """a = max(z, 0), by the mask that is its derivative; f'(0) is `relu_grad_at_zero`."""
+    """a = max(z, 0), as z times the slope; f'(0) is `relu_grad_at_zero`."""
     at_zero = relu_grad_at_zero
     if at_zero not in (0.0, 1.0):
 
@@ -160,5 +162,5 @@ ACTIVATIONS: dict[str, Activation] = {
     "softplus": Activation(build=_softplus, second=lambda z: sigmoid(z) * sigmoid(-z)),
     "tanh": Activation(build=_tanh, second=lambda z: -2.0 * np.tanh(z) * (1.0 - np.tanh(z) ** 2), saturates=True),
     "sigmoid": Activation(build=_sigmoid, second=_sigmoid_second, saturates=True),
-    "identity": Activation(build=_identity, second=np.zeros_like),
+    "identity": Activation(build=_identity, second=np.zeros_like, linear=True),
 }

@@ -1,6 +1,6 @@
 """The data: inputs X of shape (N, D) and targets y of shape (N,), 0 or 1.
 
-To add a data set, write what makes it and put a `DataSet` into `DATASETS`.
+To add a data set, write the function that makes it and add a `DataSet` to `DATASETS`.
 """
 
 import itertools
@@ -18,7 +18,7 @@ Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def _corners(bits: int, truth: Callable[..., bool]) -> Pair:
-    """All 2^bits binary inputs, counting up, and the truth value of each."""
+    """Return all 2^bits binary inputs, counting up, and the truth value of each."""
     X = np.array(list(itertools.product((0.0, 1.0), repeat=bits)))
     return X, np.array([float(truth(*(int(bit) for bit in row))) for row in X])
 
@@ -32,7 +32,7 @@ def _parity(spec: Chosen) -> Pair:
 
 
 def _noisy_xor(spec: Chosen) -> Pair:
-    """Gaussian clouds of `points` points and standard deviation `std` at the four corners of XOR."""
+    """Put `points` points around each corner of XOR, with Gaussian noise of standard deviation `std`."""
     X, y = _corners(2, lambda a, b: a != b)
     X, y = np.repeat(X, spec.points, axis=0), np.repeat(y, spec.points)
     return X + spec.std * np.random.RandomState(spec.seed).standard_normal(X.shape), y
@@ -40,13 +40,19 @@ def _noisy_xor(spec: Chosen) -> Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet(Component):
-    """A data set: its own parameters, and what makes it from them, with inputs 0 and 1 where they are bits."""
+    """A data set.
+
+    Attributes
+    ----------
+    parameters : its own parameters
+    make : make(spec) returns X (N, D) and y (N,) from the parameters; an input that is a bit is 0 or 1
+    """
 
     make: Callable[[Chosen], Pair]
 
 
 ENCODINGS = ("binary", "bipolar")
-"""How inputs of 0 and 1 are given to the network: as they are, or as -1 and +1."""
+"""The network gets inputs of 0 and 1 as they are (binary), or as -1 and +1 (bipolar)."""
 
 DATASETS: dict[str, DataSet] = {
     "xor": DataSet(make=_gate(lambda a, b: a != b)),
@@ -68,7 +74,7 @@ def load(spec: Chosen) -> Pair:
     Returns
     -------
     X : (N, D) array, read-only
-        The inputs; 0 and 1 stand as -1 and +1 where the encoding is bipolar.
+        The inputs; if the encoding is bipolar, 0 and 1 have become -1 and +1.
     y : (N,) array, read-only
         The targets, 0 or 1.
     """

@@ -1,9 +1,9 @@
 """Initial weights: each scheme draws one layer's W of shape (fan_in, fan_out) from a frozen stream.
 
-`np.random.RandomState` is used because NumPy promises never to change its streams (NEP 19): seed 42
-with the defaults is always the same network.
+NumPy promises never to change the streams of `np.random.RandomState` (NEP 19), so seed 42 with the defaults is always
+the same network.
 
-To add a scheme, write its `Draw` and put an `Initializer` into `INITIALIZERS`.
+To add a scheme, write its `Draw` and add an `Initializer` to `INITIALIZERS`.
 
 References
 ----------
@@ -60,25 +60,23 @@ class Initializer(Component):
     Attributes
     ----------
     parameters : its own parameters
-    draw : see `Draw`; None where the weights are read from a file
-    biases : zero, or drawn as weights are, where nothing else is asked for
-    draws_biases : whether biases can be drawn; a law of matrices has none for a vector
-    law : normal or uniform, where weights are independent with that law about 0; None for all others
+    draw : see `Draw`; None if the weights are read from a file
+    biases : the default of `init.biases`, zero or drawn
+    draws_biases : whether `draw` can draw biases; a law for matrices, such as orthogonal, has none for vectors
+    seeded : whether another seed gives other weights
+    law : normal or uniform, if weights are independent with that distribution about 0; otherwise None. The theory of
+        the start knows these two.
     """
 
     draw: Draw | None
     biases: str = "zero"
     draws_biases: bool = True
+    seeded: bool = True
     law: str | None = None
-
-    @property
-    def seeded(self) -> bool:
-        """Whether another seed gives other weights."""
-        return self.law is not None or (not self.draws_biases and self.draw is not None)
 
 
 BIASES = ("zero", "drawn")
-"""What biases begin as: 0, or values by the law of the weights."""
+"""Initial biases are 0 (zero), or drawn from the distribution of the weights (drawn)."""
 
 INITIALIZERS: dict[str, Initializer] = {
     "normal": Initializer(
@@ -113,8 +111,10 @@ INITIALIZERS: dict[str, Initializer] = {
         draw=_uniform(lambda fan_in, fan_out, init: 1.0 / sqrt(fan_in)), biases="drawn", law="uniform"
     ),
     "constant": Initializer(
-        draw=lambda rng, shape, fan_in, fan_out, init: np.full(shape, init.value), parameters={"value": number(0.5)}
+        draw=lambda rng, shape, fan_in, fan_out, init: np.full(shape, init.value),
+        parameters={"value": number(0.5)},
+        seeded=False,
     ),
-    "zeros": Initializer(draw=lambda rng, shape, fan_in, fan_out, init: np.zeros(shape)),
-    "file": Initializer(draw=None, parameters={"path": text(), "sha256": text()}, draws_biases=False),
+    "zeros": Initializer(draw=lambda rng, shape, fan_in, fan_out, init: np.zeros(shape), seeded=False),
+    "file": Initializer(draw=None, parameters={"path": text(), "sha256": text()}, draws_biases=False, seeded=False),
 }

@@ -1,6 +1,6 @@
-"""Losses of the output's logit z against targets y, 0 or 1: value, derivatives, and the best a constant can do.
+"""Losses of the logit z against targets y, 0 or 1: value, derivatives, and the least loss of a constant output.
 
-To add one, write its encoder and builder and put a `Loss` into `LOSSES`.
+To add one, write its encoder and builder and add a `Loss` to `LOSSES`.
 """
 
 import math
@@ -17,17 +17,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """A loss, for one sample or as a step over many.
+    """A loss.
 
     Attributes
     ----------
-    encode : encode(y, N) gives two arrays shaped as y, which `build` reads: what the loss and what its derivative
-        need of the targets
+    encode : encode(y, N) returns two arrays of y's shape that `build` reads: the targets in the form that the loss
+        needs, and in the form that its derivative needs
     build : build(z, target, weight, total, dz) makes the step that writes the sum of the losses over N samples,
         (1, R), and dz = d (total / N) / d z, (N, 1, R), from z (N, 1, R)
-    value : (z, y) -> the loss of each sample
-    first, second : (z, y) -> its first and second derivative by z
-    floor : the least mean loss that one output for all points of a group can have, by the share of ones in it
+    value : value(z, y), the loss of each sample
+    first, second : first(z, y) and second(z, y), its derivatives with respect to z
+    floor : floor(share), the least mean loss of one output for a group of points, by the share of ones among them
     """
 
     encode: Callable[[Array, int], tuple[Array, Array]]

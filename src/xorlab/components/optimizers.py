@@ -1,6 +1,6 @@
-"""Update rules over theta (P, R), in PyTorch's conventions; numbers that may differ by run are (R,) arrays.
+"""Update rules over theta (P, R), in PyTorch's conventions.
 
-To add one, write its builder and put an `Optimizer` into `OPTIMIZERS`.
+To add one, write its builder and add an `Optimizer` to `OPTIMIZERS`.
 
 References
 ----------
@@ -22,14 +22,14 @@ Array = NDArray[np.float64]
 
 
 class Update(NamedTuple):
-    """`step` moves theta once; `state` is what it remembers between steps, with the runs axis last."""
+    """`step` updates theta in place; `state` holds the arrays that it keeps between steps, the runs axis last."""
 
     step: Step
     state: list[Array]
 
 
 Build = Callable[[Array, Array, Mapping[str, Array]], Update]
-"""build(theta, gradient, numbers): numbers holds lr and the optimizer's parameters, each (R,)."""
+"""build(theta, gradient, numbers): numbers holds lr and the optimizer's parameters, each (R,) or (P, R)."""
 
 
 def _gd(theta: Array, gradient: Array, numbers: Mapping[str, Array]) -> Update:
@@ -137,11 +137,14 @@ class Optimizer(Component):
     ----------
     parameters : its own parameters, with PyTorch's defaults
     build : see `Build`
-    gain : its parameters -> how far a constant gradient moves theta in the long run, per lr and update
+    gain : gain(chosen), how far a constant gradient moves theta per update in the long run, in units of lr times
+        the gradient; 1 for the adaptive rules, which move by about lr
+    plain : whether the update is theta - lr g, to which the theory of gradient descent applies
     """
 
     build: Build
     gain: Callable[[Chosen], float] = lambda chosen: 1.0
+    plain: bool = False
 
 
 def _momentum_gain(chosen: Chosen) -> float:
@@ -149,7 +152,7 @@ def _momentum_gain(chosen: Chosen) -> float:
 
 
 OPTIMIZERS: dict[str, Optimizer] = {
-    "gd": Optimizer(build=_gd),
+    "gd": Optimizer(build=_gd, plain=True),
     "momentum": Optimizer(build=_momentum, parameters={"momentum": fraction(0.9)}, gain=_momentum_gain),
     "nesterov": Optimizer(build=_nesterov, parameters={"momentum": fraction(0.9)}, gain=_momentum_gain),
     "rmsprop": Optimizer(build=_rmsprop, parameters={"alpha": fraction(0.99), "eps": positive(1e-8)}),

@@ -1,4 +1,4 @@
-"""The parameters that only some components have: a type, a default and a rule."""
+"""The parameters that a component has of its own: a type, a default and a rule for each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ class Parameter:
     Attributes
     ----------
     kind : float, int or str, the type of its column in a table of runs
-    default : its value where none is given; None where it must be given
-    rule : (name, value) -> the value in its type; raises SpecError
+    default : the default value; None if the parameter must be given
+    rule : rule(name, value) returns the value in its type, or raises SpecError
     """
 
     kind: type
@@ -25,18 +25,18 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """What the entries of data sets, initialisers and optimizers share: their own parameters by name."""
+    """The base of data sets, initialisers and optimizers: a component with parameters of its own."""
 
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The parameters' values where none are given."""
+        """The default of each parameter."""
         return {name: parameter.default for name, parameter in self.parameters.items()}
 
 
 class Chosen(Protocol):
-    """A component as a specification chooses it: its name, and its parameters as attributes."""
+    """What a specification says of one component: its name, and its parameters as attributes."""
 
     @property
     def name(self) -> str:
@@ -67,5 +67,5 @@ def integer(default: int, *, least: int, most: int | None = None) -> Parameter:
 
 
 def text() -> Parameter:
-    """A text that must be given."""
+    """A string that must be given."""
     return Parameter(str, None, rules.text)

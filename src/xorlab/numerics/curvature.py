@@ -1,8 +1,8 @@
-"""The network at given parameters, differentiated twice: gradients and exact Hessians of R networks at once.
+"""Gradients and exact Hessians of R networks at once, at given parameters.
 
-The Hessian comes column by column, as the derivative of the gradient along each parameter (Pearlmutter, "Fast exact
-multiplication by the Hessian", Neural Computation 6:147, 1994). Where a pre-activation lies on a kink of a ReLU
-the loss has no Hessian; what stands here is then that of one side.
+The Hessian is computed column by column, as the derivative of the gradient along each parameter (Pearlmutter, "Fast
+exact multiplication by the Hessian", Neural Computation 6:147, 1994). If a pre-activation lies on a kink of its
+activation, the loss has no Hessian; the result is then that of one side of the kink.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pass:
-    """One way through R networks, forward and back.
+    """The arrays of one forward and backward pass through R networks.
 
     Attributes
     ----------
     W : each layer's matrix (n, k, R), the bias in its last row
     A : each layer's inputs (N, n, R), the last one 1
-    z, slope, bend : each hidden layer's pre-activations (N, H, R) and its activation's derivatives there
-    dz, da : what a layer's pre-activations and a hidden layer's outputs do to the loss
-    out : the loss's second derivative by the logit (N, 1, R)
+    z, slope, bend : each hidden layer's pre-activations (N, H, R), and the activation's first two derivatives there
+    dz, da : the derivatives of the loss with respect to a layer's pre-activations and a hidden layer's outputs
+    out : the second derivative of the loss with respect to the logit (N, 1, R)
     loss : the mean loss (R,)
     """
 
@@ -44,13 +44,13 @@ class Pass:
 
 
 def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array) -> Pass:
-    """Go through R networks forward and back.
+    """Run R networks forward and backward.
 
     Parameters
     ----------
     arch, loss : the networks and the name of their loss
     theta : (P, R) array of parameters
-    X, y : (N, D, R) and (N, R) arrays, or (N, D, 1) and (N, 1) where the runs share them
+    X, y : (N, D, R) and (N, R) arrays, or (N, D, 1) and (N, 1) if the runs share them
     """
     W = views(theta, sizes(X.shape[1], arch))
     N, R = len(X), theta.shape[1]
@@ -74,20 +74,20 @@ def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array) -> Pass:
     return Pass(W, A, z, slope, bend, dz, da, out / N, rule.value(logit, targets).mean(axis=(0, 1)))
 
 
-def gradient(way: Pass) -> Array:
+def gradient(at: Pass) -> Array:
     """Return d loss / d theta, (P, R)."""
-    return _flat([_outer(A, dz) for A, dz in zip(way.A, way.dz, strict=True)])
+    return _flat([_outer(A, dz) for A, dz in zip(at.A, at.dz, strict=True)])
 
 
-def hessian(way: Pass) -> Array:
-    """Return the second derivatives of each network's loss by its parameters, (R, P, P)."""
-    shapes = [matrix.shape for matrix in way.W]
+def hessian(at: Pass) -> Array:
+    """Return the Hessian of each network's loss with respect to its parameters, (R, P, P)."""
+    shapes = [matrix.shape for matrix in at.W]
     P, R = sum(n * k for n, k, _ in shapes), shapes[0][2]
     H = np.empty((P, P, R))
     direction = np.zeros((P, 1))
     for index in range(P):
         direction[index] = 1.0
-        H[index] = _along(way, _split(direction, shapes))
+        H[index] = _along(at, _split(direction, shapes))
         direction[index] = 0.0
     columns = np.moveaxis(H, -1, 0)
     symmetric: Array = 0.5 * (columns + columns.swapaxes(1, 2))
@@ -95,32 +95,32 @@ def hessian(way: Pass) -> Array:
 
 
 def eigenvalues(H: Array) -> Array:
-    """Return the eigenvalues (R, P) of R symmetric matrices, ascending; NaN where a matrix is not finite."""
+    """Return the eigenvalues (R, P) of R symmetric matrices, ascending; NaN for a matrix that is not finite."""
     finite = np.isfinite(H).all(axis=(1, 2))
     found = np.full(H.shape[:2], np.nan)
     found[finite] = np.linalg.eigvalsh(H[finite])
     return found
 
 
-def _along(way: Pass, V: list[Array]) -> Array:
+def _along(at: Pass, V: list[Array]) -> Array:
     """Return the derivative of the gradient along V, (P, R)."""
-    RA, Rz = [np.zeros_like(way.A[0])], []
-    for A, W, v, slope in zip(way.A, way.W, V, [*way.slope, None], strict=True):
+    RA, Rz = [np.zeros_like(at.A[0])], []
+    for A, W, v, slope in zip(at.A, at.W, V, [*at.slope, None], strict=True):
         Rz.append(_forward(RA[-1], W) + _forward(A, v))
         if slope is not None:
             RA.append(_with(slope * Rz[-1], 0.0))
-    Rdz = way.out * Rz[-1]
+    Rdz = at.out * Rz[-1]
     columns: list[Array] = []
     for layer in reversed(range(len(V))):
-        columns.insert(0, _outer(RA[layer], way.dz[layer]) + _outer(way.A[layer], Rdz))
+        columns.insert(0, _outer(RA[layer], at.dz[layer]) + _outer(at.A[layer], Rdz))
         if layer:
-            Rda = _back(Rdz, way.W[layer]) + _back(way.dz[layer], V[layer])
-            Rdz = Rda * way.slope[layer - 1] + way.da[layer - 1] * way.bend[layer - 1] * Rz[layer - 1]
+            Rda = _back(Rdz, at.W[layer]) + _back(at.dz[layer], V[layer])
+            Rdz = Rda * at.slope[layer - 1] + at.da[layer - 1] * at.bend[layer - 1] * Rz[layer - 1]
     return _flat(columns)
 
 
 def _with(a: Array, last: float) -> Array:
-    """Append a row, of `last`, to the units' axis: what the bias meets."""
+    """Append a row of `last` to the units' axis, the input of the bias."""
     return np.concatenate([a, np.full((len(a), 1, a.shape[2]), last)], axis=1)
 
 

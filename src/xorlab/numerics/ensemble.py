@@ -1,4 +1,4 @@
-"""R runs of one shape at one moment: their parameters, their optimizer's memory and their data."""
+"""R runs of one shape during training: their parameters, optimizer state and data."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,37 +16,37 @@ from xorlab.spec import RunSpec
 Array = NDArray[np.float64]
 Orders = NDArray[np.intp]
 
-FEW = 128
-"""Runs up to which the cost of a NumPy call outweighs that of its numbers."""
+BROADCAST_COSTS = 128
+"""With at most this many runs, an update is faster if its numbers need no broadcasting."""
 
 
 @contextmanager
 def kernel() -> Iterator[None]:
-    """Let overflow pass, since divergence is a result; small ufunc buffers make broadcasting quicker."""
-    with np.errstate(all="ignore"):  # which also restores the buffer's size
+    """Ignore overflow, since divergence is a result, and make broadcasting faster with small ufunc buffers."""
+    with np.errstate(all="ignore"):  # on exit this also restores the buffer size
         np.setbufsize(16)
         yield
 
 
 def orders(streams: Sequence[RandomState], epochs: int, samples: int) -> Orders:
-    """Draw the order of the samples, (epochs, N, R), for each epoch from each run's own stream."""
+    """Draw the order of the samples in each epoch from each run's own stream, (epochs, N, R')."""
     drawn = [rng.random_sample((epochs, samples)).argsort(axis=1, kind="stable") for rng in streams]
     return pad(np.stack(drawn, axis=-1))
 
 
 class Ensemble:
-    """Runs that go on together.
+    """Runs that are trained together.
 
     Parameters
     ----------
     specs : R specifications of one shape
     theta : (P, R) array, the parameters; it is copied
-    state : arrays (…, R), the optimizer's memory; fresh where it is empty
+    state : arrays (…, R), the optimizer's state; if empty, the optimizer starts afresh
 
     Attributes
     ----------
-    theta : (P, R') array, the parameters now; R' is R padded to a multiple of `PAD`
-    state : arrays (…, R'), the optimizer's memory now
+    theta : (P, R') array, the current parameters; R' is R padded to a multiple of `PAD`
+    state : arrays (…, R'), the optimizer's current state
     """
 
     def __init__(self, specs: Sequence[RunSpec], theta: Array, state: Sequence[Array] = ()) -> None:
@@ -75,11 +75,11 @@ class Ensemble:
         }
 
     def select(self, runs: NDArray[np.intp], theta: Array, state: Sequence[Array]) -> "Ensemble":
-        """Go on with some of the runs, from parameters and optimizer's memory of now or of before."""
+        """Return an ensemble of some of the runs, from the given parameters and optimizer state of all of them."""
         return Ensemble([self.specs[run] for run in runs], theta[:, runs], [array[..., runs] for array in state])
 
     def snapshot(self) -> tuple[Array, list[Array]]:
-        """Copy the parameters and the optimizer's memory, as `select` takes them."""
+        """Copy the parameters and the optimizer's state, in the form that `select` takes."""
         return self.theta.copy(), [array.copy() for array in self.state]
 
     def losses(self) -> Array:
@@ -94,9 +94,9 @@ class Ensemble:
         return self._whole.z[-1][:, 0]
 
     def epochs(self, rows: Array, drawn: Orders | None) -> None:
-        """Train for as many epochs as `rows` (B, R') has rows; each takes the loss before its update.
+        """Train for B epochs, and write the loss before the update of each into `rows` (B, R').
 
-        `drawn` (B, N, R') has the orders of the samples where the runs are shuffled.
+        `drawn` (B, N, R') holds the orders of the samples if the runs are shuffled.
         """
         for epoch, row in enumerate(rows):
             self._whole.forward()
@@ -110,7 +110,7 @@ class Ensemble:
         rows /= len(self._y)
 
     def _on(self, batch: slice, order: Orders | None) -> None:
-        """Update once, from the samples of a batch or of an order (B, R')."""
+        """Update once, from the samples in a batch, or from those in an order (B, R') if the runs are shuffled."""
         part = self._parts[batch.stop - batch.start]
         if order is None:
             part.load(self._X[batch], self._y[batch])
@@ -123,20 +123,17 @@ class Ensemble:
         self._update()
 
     def _numbers(self) -> dict[str, Array]:
-        """The learning rate and the optimizer's parameters of each run, (R',) each; (P, R') where R' is small.
-
-        An update of few runs is quicker with more numbers to read and nothing to broadcast.
-        """
+        """Return each run's learning rate and optimizer parameters, (R',) each, or (P, R') if there are few runs."""
         parameters = OPTIMIZERS[self.specs[0].optimizer.name].parameters
         columns = {name: [getattr(spec.optimizer, name) for spec in self.specs] for name in parameters}
         columns["lr"] = [spec.lr for spec in self.specs]
         numbers = {name: pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
-        if self.theta.shape[1] > FEW:
+        if self.theta.shape[1] > BROADCAST_COSTS:
             return numbers
         return {name: np.zeros_like(self.theta) + values for name, values in numbers.items()}
 
     def _data(self) -> tuple[Array, Array]:
-        """X (N, D) and y (N,) where all runs share them, otherwise (N, D, R') and (N, R')."""
+        """Return X (N, D) and y (N,) if all runs share them, otherwise (N, D, R') and (N, R')."""
         pairs = [datasets.load(spec.data) for spec in self.specs]
         if len({spec.data for spec in self.specs}) == 1:
             return pairs[0]

@@ -36,7 +36,7 @@ def initialize(init: InitSpec, sizes: tuple[int, ...], rng: RandomState) -> dict
     Raises
     ------
     SpecError
-        Where a file of weights does not hold a network of these sizes, or a value that is not finite.
+        Where a file of weights does not fit a network of these sizes, or holds a value that is not finite.
     """
     scheme = INITIALIZERS[init.name].draw
     if scheme is None:
@@ -63,7 +63,7 @@ def _from_file(init: InitSpec, sizes: tuple[int, ...]) -> dict[str, Array]:
 
 
 def _read(init: InitSpec) -> dict[str, NDArray[Any]]:
-    """Read the arrays of the file that the specification was made with."""
+    """Read the arrays of the file, and check that it is still the one that the specification was made with."""
     assert init.path is not None
     content = Path(init.path).read_bytes()
     if hashlib.sha256(content).hexdigest() != init.sha256:
@@ -76,7 +76,7 @@ def _read(init: InitSpec) -> dict[str, NDArray[Any]]:
 
 
 def _fitting(array: NDArray[Any] | None, wanted: Shape, name: str) -> Array:
-    """Return `array` in float64 if it is of finite numbers and of the shape that is wanted."""
+    """Return `array` in float64 if it has the right shape and only finite numbers."""
     if array is None or array.shape != wanted:
         got = "nothing of that name" if array is None else array.shape
         raise SpecError(f"{name} must have the shape {wanted}; got {got}")

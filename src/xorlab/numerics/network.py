@@ -1,12 +1,12 @@
 """R networks of one architecture: forward, loss and backward, with the runs axis last.
 
-A layer's weights and biases are one matrix: W has a row for each input and a last row for the bias,
-met by an input that is always 1. So a layer is one contraction forward and one for its gradient. All
-parameters of all runs are one array theta (P, R), each layer a view of its rows.
+A layer's weights and biases are one matrix W, with a row for each input and a last row for the bias, whose input is
+always 1. So a layer is one contraction forward and one for its gradient. All parameters of all runs are one array
+theta (P, R), and each layer is a view of its rows.
 
-What a run computes does not depend on its neighbours, to the bit: elementwise work does not mix runs,
-and every sum goes over another axis than the runs, in an order that does not depend on their number. NumPy would
-reorder such a sum only if there were one run, so R is a multiple of `PAD`.
+The bits of a run do not depend on the runs beside it: elementwise operations do not mix runs, and every sum is over
+another axis, in an order that does not depend on the number of runs. NumPy would reorder such a sum only for a single
+run, so R is a multiple of `PAD`.
 """
 
 from collections.abc import Callable
@@ -27,11 +27,11 @@ Array = NDArray[np.float64]
 T = TypeVar("T", bound=np.generic)
 
 PAD = 8
-"""R is a multiple of this: no kernel of NumPy's then ends in a shorter, differently summed tail."""
+"""R is a multiple of this, so that no NumPy kernel ends in a shorter tail that it sums in another order."""
 
 
 def sizes(inputs: int, arch: ArchSpec) -> tuple[int, ...]:
-    """Units from the inputs to the output, as in (2, 3, 1)."""
+    """Return the units from the inputs to the output, as in (2, 3, 1)."""
     return (inputs, *arch.hidden, 1)
 
 
@@ -42,7 +42,7 @@ def activation(arch: ArchSpec) -> Callable[[Array, Array, Array], Step]:
 
 
 def rows(units: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    """Where each layer lies in theta: its first row, its inputs with the bias, its outputs."""
+    """Return each layer's place in theta: its first row, its number of inputs with the bias, its number of outputs."""
     layers, start = [], 0
     for fan_in, fan_out in pairwise(units):
         layers.append((start, fan_in + 1, fan_out))
@@ -51,13 +51,13 @@ def rows(units: tuple[int, ...]) -> list[tuple[int, int, int]]:
 
 
 def views(theta: Array, units: tuple[int, ...]) -> list[Array]:
-    """Each layer's matrix W (fan_in + 1, fan_out, R) as a view of theta (P, R); the last row is the bias."""
+    """Return each layer's matrix W (fan_in + 1, fan_out, R) as a view of theta (P, R); the last row is the bias."""
     R = theta.shape[1]
     return [theta[start : start + n * k].reshape(n, k, R) for start, n, k in rows(units)]
 
 
 def pack(parameters: dict[str, Array], units: tuple[int, ...]) -> Array:
-    """W1 (R, D, H), b1 (R, H), W2, … as theta (P, R)."""
+    """Pack W1 (R, D, H), b1 (R, H), W2, … into theta (P, R)."""
     R = len(parameters["b1"])
     theta = np.empty((sum(n * k for _, n, k in rows(units)), R), order=order(units))
     for layer, W in enumerate(views(theta, units), start=1):
@@ -67,7 +67,7 @@ def pack(parameters: dict[str, Array], units: tuple[int, ...]) -> Array:
 
 
 def unpack(theta: Array, units: tuple[int, ...]) -> dict[str, Array]:
-    """Theta (P, R) as W1 (R, D, H), b1 (R, H), W2, …, in arrays of their own."""
+    """Copy theta (P, R) into the arrays W1 (R, D, H), b1 (R, H), W2, … of the layers."""
     parameters = {}
     for layer, W in enumerate(views(theta, units), start=1):
         parameters[f"W{layer}"] = np.array(np.moveaxis(W[:-1], -1, 0), order="C")
@@ -76,7 +76,7 @@ def unpack(theta: Array, units: tuple[int, ...]) -> dict[str, Array]:
 
 
 def pad(array: NDArray[T]) -> NDArray[T]:
-    """Repeat the last run until the last axis is a multiple of `PAD`; the order in memory stays."""
+    """Repeat the last run until the last axis is a multiple of `PAD`; the memory order stays the same."""
     R = array.shape[-1]
     padded = np.empty_like(array, shape=(*array.shape[:-1], R + -R % PAD))
     padded[..., :R], padded[..., R:] = array, array[..., -1:]
@@ -84,7 +84,7 @@ def pad(array: NDArray[T]) -> NDArray[T]:
 
 
 class Network:
-    """Arrays and steps for R networks on batches of N samples; `step` once made, nothing is allocated.
+    """R networks on batches of N samples. All arrays are allocated here, none during training.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ class Network:
     theta, gradient : (P, R) arrays, R a multiple of `PAD`; read by `forward`, written by `backward`
     batch : N, the number of samples
     inputs : D, the number of inputs
-    each : True where every run has samples of its own
-    points : the inputs X (N, D) of the only batch there will be, where that is known
+    each : whether every run has samples of its own
+    points : the inputs X (N, D), if every batch will have the same ones
 
     Attributes
     ----------
     z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the logit (N, 1, R)
-    total : (1, R) array, the sum of each run's losses over the batch, as of the last `forward`
+    total : (1, R) array, the sum of each run's losses over the batch, from the last `forward`
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Network:
         self._forward.append(LOSSES[loss].build(z, self._target, self._weight, self.total, dz))
 
     def load(self, X: Array, y: Array) -> None:
-        """Take a batch: X (N, D) and y (N,), or (N, D, R) and (N, R) where every run has its own."""
+        """Set the batch: X (N, D) and y (N,), or (N, D, R) and (N, R) if every run has its own."""
         self._X[:, :-1] = X
         target, weight = self._encode(y.reshape(len(y), 1, -1), len(y))
         self._target[...], self._weight[...] = target, weight
@@ -163,7 +163,7 @@ class Network:
             step()
 
     def backward(self) -> None:
-        """Write d loss / d theta into `gradient`, by the chain rule; `forward` comes first."""
+        """Write d loss / d theta into `gradient`. Call `forward` first."""
         for step in self._backward:
             step()
 

@@ -1,4 +1,4 @@
-"""What a run was at chosen epochs: it is trained again, and repeats itself to the bit."""
+"""The parameters of a run at chosen epochs, from training it again: it repeats itself to the bit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class History:
-    """A run that was trained again, and what it was at T epochs.
+    """A run that was trained again, and its parameters at T epochs.
 
     Attributes
     ----------
     spec : its specification
     trained : the whole run, an ensemble of one
-    epochs : (T,) ints, ascending, each the number of updates before
+    epochs : (T,) ints, ascending, the number of epochs of updates before each snapshot
     losses : (T,) array
     parameters : W1 (T, D, H), b1 (T, H), W2, b2, …
     """
@@ -35,9 +35,9 @@ class History:
 
 
 def histories(specs: Sequence[RunSpec], epochs: Sequence[int]) -> list[History]:
-    """Train each run again, and as many shorter ones as there are epochs to look at: a run repeats itself to the bit.
+    """Train each run again, together with a shorter run for each epoch to look at.
 
-    An epoch after a run's end, which may lie before its last epoch, is its end.
+    An epoch after the end of a run, which may stop early, becomes its end.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def _together(specs: list[RunSpec], epochs: list[int]) -> list[History]:
 
 
 def _history(whole: Trained, shorter: Trained, epochs: list[int]) -> History:
-    """Keep one snapshot of each epoch; the first is the start itself, for no run is of no epochs."""
+    """Keep one snapshot per epoch. A run has at least one epoch, so epoch 0 comes from the initial parameters."""
     kept, first = np.unique(np.minimum(epochs, whole.updated[0]), return_index=True)
     start = kept == 0
     parameters = take(shorter.final, first)

@@ -17,9 +17,9 @@ from xorlab.spec import RunSpec
 Array = NDArray[np.float64]
 
 BLOCK = 256
-"""Epochs between two looks at which runs have stopped."""
+"""Epochs between two checks for runs that have stopped."""
 CACHE = 2**22
-"""Bytes that the arrays of one ensemble may take: about what a core's share of the caches serves quickly."""
+"""Bytes that the arrays of one ensemble may take, about a core's share of the caches."""
 HISTORY = 2**28
 """Bytes that the losses of one ensemble may take."""
 
@@ -30,13 +30,13 @@ def units(spec: RunSpec) -> tuple[int, ...]:
 
 
 def shape(spec: RunSpec) -> tuple[object, ...]:
-    """What the runs of one ensemble have in common; all else may differ from run to run."""
+    """Return what all runs of one ensemble must share; everything else may differ."""
     X, _ = datasets.load(spec.data)
     return (spec.arch, X.shape, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
 
 
 def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
-    """Return the places of each distinct key, as of the runs of each shape, in the order of first appearance."""
+    """Return the places of each distinct key, in order of first appearance: `grouped(map(shape, specs))`, say."""
     found: dict[Hashable, list[int]] = {}
     for place, key in enumerate(keys):
         found.setdefault(key, []).append(place)
@@ -49,7 +49,7 @@ def parameter_count(spec: RunSpec) -> int:
 
 
 def chunk(spec: RunSpec) -> int:
-    """How many runs of this shape to train together, so that their arrays stay in the caches and their losses few."""
+    """Return how many runs of this shape to train together, so that their arrays fit the caches and `HISTORY`."""
     samples = len(datasets.load(spec.data)[0])
     per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(units(spec)[1:]))
     most = max(HISTORY // (8 * spec.epochs), PAD)
@@ -68,24 +68,23 @@ def train(
     initial: dict[str, Array] | None = None,
     progress: Callable[[int], object] = lambda epochs: None,
 ) -> Trained:
-    """Train R networks together; each one's numbers are the bits it would have alone.
+    """Train R networks together. Each gets the same bits as if it were trained alone.
 
     Parameters
     ----------
     specs : R specifications of one `shape`
-    initial : W1 (R, D, H), b1 (R, H), W2, …, to start from these, as from a file, and not from what is drawn; the
-        optimizer's memory is fresh
-    progress : called now and then with the epochs, over all runs, that are settled since the last call
+    initial : W1 (R, D, H), b1 (R, H), W2, … to start from, instead of those that `draw` returns
+    progress : called now and then with the number of epochs, over all runs, that are done since the last call
 
     Raises
     ------
     ValueError
-        Where the specifications are of no or of several shapes, or `initial` is not of theirs.
+        Where the specifications have no shape or several, or `initial` does not fit it.
     SpecError
         Where a file of initial weights does not fit.
     """
     if len({shape(spec) for spec in specs}) != 1:
-        raise ValueError("an ensemble must be of one shape; got none or several")
+        raise ValueError("all runs of an ensemble must have one shape; got none or several")
     initial, streams = _drawn(specs) if initial is None else _given(specs, initial)
     loop = _Loop(specs, pack(initial, units(specs[0])), streams)
     with kernel():
@@ -111,7 +110,7 @@ def _drawn(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState
 
 
 def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[str, Array], list[RandomState]]:
-    """Check that `initial` holds the R networks; their streams have drawn nothing yet."""
+    """Check the shapes of `initial`; the streams have drawn nothing yet."""
     wanted: dict[str, tuple[int, ...]] = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(units(specs[0])), start=1):
         wanted |= {f"W{layer}": (len(specs), fan_in, fan_out), f"b{layer}": (len(specs), fan_out)}
@@ -122,10 +121,10 @@ def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[st
 
 
 class _Loop:
-    """The ensemble that is still going, and what is settled.
+    """The runs that are still training, and the results of those that have stopped.
 
-    Runs are trained in blocks of epochs without looking. A run that turns out to have stopped inside a block
-    is trained again from the block's start to the epoch where it stopped: it repeats itself to the bit.
+    Runs are trained in blocks of epochs, without a check inside the block. A run that turns out to have stopped inside
+    a block is trained again from the start of the block to the epoch where it stopped: it repeats itself to the bit.
     """
 
     def __init__(self, specs: Sequence[RunSpec], theta: Array, streams: list[RandomState]) -> None:
@@ -137,14 +136,14 @@ class _Loop:
         self._ensemble = Ensemble(specs, theta)
         self._done = 0
         self.live = np.arange(R)
-        self.losses = np.empty((R, self._limits.max()))  # settling a run puts NaN where it has none
+        self.losses = np.empty((R, self._limits.max()))  # `_settle` writes NaN after a run's last epoch
         self.epochs = self._limits.copy()
         self.stopped = np.full(R, "epochs", dtype="<U11")
         self.theta = theta.copy()
         self.final_loss = np.full(R, np.nan)
 
     def block(self) -> int:
-        """Train the live runs for some epochs, settle those that stopped, and count the settled epochs."""
+        """Train the live runs for some epochs, record those that stopped, and return how many epochs are done."""
         B = int(min(BLOCK, self._limits[self.live].min() - self._done))
         before = self._ensemble.snapshot()
         drawn = self._orders(B)
@@ -168,7 +167,7 @@ class _Loop:
         return settled
 
     def _mark_lost(self, seen: Array, before: tuple[Array, list[Array]], drawn: Orders | None) -> None:
-        """Write NaN for losses, of `seen` (L, B + 1), whose parameters are not finite, where no loss tells of it."""
+        """Write NaN into `seen` (L, B + 1) where parameters are not finite although every loss is."""
         finite = np.isfinite(self._ensemble.theta[:, : self.live.size]).all(axis=0)
         lost = np.flatnonzero(~finite & np.isfinite(seen).all(axis=1))
         if not lost.size:
@@ -188,7 +187,7 @@ class _Loop:
         return orders([self._streams[run] for run in self.live], epochs, self._samples)
 
     def _stops(self, seen: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Find which live runs stop, and at which row of `seen` (L, B + 1) their final parameters are.
+        """Return which live runs stop, and the row of `seen` (L, B + 1) that belongs to their final parameters.
 
         A run stops at the row that reaches its target, before the first that is not finite, or at the last.
         """
@@ -209,7 +208,7 @@ class _Loop:
         before: tuple[Array, list[Array]],
         drawn: Orders | None,
     ) -> None:
-        """Record the final loss and parameters of the live runs `which`, (S,), which stopped at `row`, (S,)."""
+        """Record the final loss and parameters of the live runs `which` (S,), which stopped at `row` (S,)."""
         runs = self.live[which]
         for run in runs:
             self.losses[run, self.epochs[run] :] = np.nan
@@ -231,5 +230,5 @@ class _Loop:
 
 
 def _first(mask: NDArray[np.bool_], *, none: int) -> NDArray[np.int64]:
-    """Find the column of the first True in each row, `none` where there is none."""
+    """Return the column of the first True in each row, or `none` if there is none."""
     return np.where(mask.any(axis=1), mask.argmax(axis=1), none)

@@ -1,4 +1,4 @@
-"""What a run or a sweep does beyond its numbers: how it is followed, kept and shared out."""
+"""The settings that do not change a run's numbers: how it is judged, printed, logged and tracked."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ SPECIFYING = tuple(item.name for item in dataclasses.fields(RunSpec))
 
 
 def split(config: Mapping[str, Any]) -> tuple[RunSpec, Options]:
-    """Return the two halves of a composed configuration: what decides the numbers, and the rest.
+    """Split a composed configuration into what decides the numbers and the rest.
 
     Parameters
     ----------

@@ -20,11 +20,11 @@ from xorlab.errors import SpecError
 T = TypeVar("T")
 
 NUMERICS = 2
-"""The version of the numerics; it is part of every identity and changes when any run's bits would."""
+"""The version of the numerics, part of every identity. Raise it with any change to a run's numbers."""
 
 
 class Part:
-    """A part of a specification that chooses a component by its name; the component's parameters are fields."""
+    """A part of a specification that names a component; the component's parameters are its fields."""
 
     name: str
 
@@ -62,7 +62,7 @@ def _settle(part: Part, group: str, table: Mapping[str, Component]) -> None:
 @dataclass(frozen=True, kw_only=True)
 @_with_parameters(DATASETS)
 class DataSpec(Part):
-    """The data: a name, an encoding of the inputs, and the parameters that the data set has."""
+    """The data: a data set, the encoding of its inputs, and its parameters."""
 
     name: str = "xor"
     encoding: str = "binary"
@@ -74,7 +74,7 @@ class DataSpec(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class ArchSpec:
-    """The architecture: hidden widths from the input on, their activation, one sigmoid output."""
+    """The architecture: the widths of the hidden layers from the input on, and their activation. One sigmoid output."""
 
     hidden: tuple[int, ...] = (3,)
     activation: str = "relu"
@@ -95,9 +95,9 @@ class ArchSpec:
 @dataclass(frozen=True, kw_only=True)
 @_with_parameters(INITIALIZERS)
 class InitSpec(Part):
-    """The initial weights: a scheme, its parameters, and whether biases are zero or drawn as weights are.
+    """The initial weights: a scheme, its parameters, and whether biases are zero or drawn like the weights.
 
-    A file is known by the sha256 of its bytes, so that moving it does not change the run's identity.
+    A file is identified by the sha256 of its bytes, so moving it does not change the run's identity.
     """
 
     name: str = "normal"
@@ -109,7 +109,7 @@ class InitSpec(Part):
         biases = rules.choice("init.biases", scheme.biases if self.biases is None else self.biases, BIASES)
         object.__setattr__(self, "biases", biases)
         if biases == "drawn" and not scheme.draws_biases:
-            raise SpecError(f"init.biases must be zero for init={self.name}, which has no law for them; got 'drawn'")
+            raise SpecError(f"init.biases must be zero for init={self.name}, which can't draw them; got 'drawn'")
         if scheme.draw is None:
             self._settle_file()
 
@@ -128,7 +128,7 @@ class InitSpec(Part):
 @dataclass(frozen=True, kw_only=True)
 @_with_parameters(OPTIMIZERS)
 class OptimizerSpec(Part):
-    """The update rule and the parameters that it has, in PyTorch's conventions."""
+    """The update rule and its parameters, in PyTorch's conventions."""
 
     name: str = "gd"
 
@@ -177,7 +177,7 @@ class RunSpec:
         return cls(**_arguments(cls, mapping, ""))
 
     def nested(self) -> dict[str, Any]:
-        """Return plain nested dictionaries without what does not apply; `from_mapping` takes them back."""
+        """Return plain nested dictionaries without the fields that are None; `from_mapping` reads them back."""
         return {key: _plain(value) for key, value in vars(self).items() if value is not None}
 
     def parameters(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.diagnosis import theory
 from xorlab.diagnosis.levels import spectrum
@@ -102,7 +103,8 @@ def _bound(row: Mapping[Any, Any]) -> float:
         return math.nan
     hidden = json.loads(row["arch.hidden"])
     known = row["data.name"] in ("xor", "xnor") and INITIALIZERS[row["init.name"]].law is not None
-    if not known or len(hidden) != 1 or row["arch.activation"] != "relu" or row["arch.relu_grad_at_zero"] != 0.0:
+    relu = ACTIVATIONS[row["arch.activation"]].pieces == (0.0, 1.0)
+    if not known or len(hidden) != 1 or not relu or row["arch.relu_grad_at_zero"] != 0.0:
         return math.nan
     init = InitSpec(name=row["init.name"], biases=row["init.biases"])
     return theory.start(init, hidden[0], encoding=row["data.encoding"]).two_live
