@@ -4,8 +4,8 @@
 mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared exactly. Losses
 are compared to a relative 1e-9, because their last bits depend on the processor and on NumPy's kernels for it.
 
-A difference means that runs on record can no longer be reproduced. Write the file anew only together with a new
-`xorlab.spec.NUMERICS`, or to add specifications of a component that is new:
+A difference means that runs on record can no longer be reproduced. This command writes the file anew after
+`xorlab.spec.NUMERICS` was raised, and otherwise only adds specifications of components that are new:
 
     python tests/numerics/test_frozen.py
 """
@@ -92,13 +92,22 @@ def well_conditioned(spec: RunSpec) -> bool:
     return bool(np.allclose(losses, others, rtol=1e-11, atol=0.0, equal_nan=True))
 
 
+def components(nested: dict) -> set[tuple[str, str]]:
+    """The components of a specification."""
+    own = {(group, nested[group]["name"]) for group in ("data", "init", "optimizer")}
+    return own | {("activation", nested["arch"]["activation"]), ("loss", nested["loss"])}
+
+
 def write() -> None:
-    """Write the file anew."""
-    nested = [each for each in drawn(2 * COUNT) if well_conditioned(build(each))][:COUNT]
-    specs = [build(each) for each in nested]
-    rows = [
+    """Write the file anew for new numerics; otherwise add specifications with components that it does not hold."""
+    old = json.loads(FROZEN.read_text())
+    rows = old["runs"] if old["numerics"] == NUMERICS else []
+    held = {component for row in rows for component in components(row["spec"])}
+    new = [each for each in drawn(2 * COUNT) if not components(each) <= held and well_conditioned(build(each))][:COUNT]
+    specs = [build(each) for each in new]
+    rows += [
         {"spec": each, "identity": spec.identity, "losses": losses}
-        for each, spec, losses in zip(nested, specs, first_losses(specs), strict=True)
+        for each, spec, losses in zip(new, specs, first_losses(specs), strict=True)
     ]
     lines = ",\n".join(json.dumps(row) for row in rows)
     FROZEN.write_text(f'{{"numerics": {NUMERICS}, "runs": [\n{lines}\n]}}\n')

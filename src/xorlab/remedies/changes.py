@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.initializers import INITIALIZERS
+from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
 
 TIMES = 10
@@ -56,7 +57,7 @@ def continuations(spec: RunSpec, hessian_max: float) -> list[Remedy]:
     """
     longer = Remedy("more epochs", f"epochs={spec.epochs * TIMES}", spec, TIMES)
     beyond = BEYOND * 2.0 / hessian_max if hessian_max > 0.0 else math.inf
-    unstable = _with_lr(spec, {"beyond 2 / lambda_max": beyond}) if spec.optimizer.name == "gd" else []
+    unstable = _with_lr(spec, {"beyond 2 / lambda_max": beyond}) if OPTIMIZERS[spec.optimizer.name].plain else []
     return [longer, *_with_lr(spec, _other_lrs(spec)), *unstable, *_optimizers(spec)]
 
 
@@ -102,8 +103,8 @@ def _architectures(spec: RunSpec) -> Iterator[Remedy]:
         hidden = tuple(factor * width for width in spec.arch.hidden)
         override = shlex.quote(f"arch.hidden=[{','.join(map(str, hidden))}]")
         yield Remedy(name, override, replace(spec, arch=replace(spec.arch, hidden=hidden)))
-    for activation in ACTIVATIONS:
-        if activation not in (spec.arch.activation, "identity"):
+    for activation, entry in ACTIVATIONS.items():
+        if activation != spec.arch.activation and not entry.linear:
             arch = replace(spec.arch, activation=activation)
             yield Remedy(f"{activation} units", f"arch.activation={activation}", replace(spec, arch=arch))
 
