@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.tracking.context.git_context import GitRunContext
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.git_utils import get_git_branch, get_git_commit, get_git_repo_url
 
 from samples import sample
 from xorlab.spec import NUMERICS
@@ -58,7 +61,7 @@ def test_commands_of_a_checkout_share_its_store_wherever_they_run_and_the_packag
 
     call(lab / "train.py", "epochs=20", "artifacts=none")
     (run,) = MlflowClient(f"sqlite:///{lab}/mlflow.db").search_runs(["1"])
-    assert "identical" in call(lab / "scripts" / "verify.py", run.info.run_id).stdout
+    assert "Identical" in call(lab / "scripts" / "verify.py", run.info.run_id).stdout
     assert not any(elsewhere.iterdir())
 
 
@@ -77,6 +80,37 @@ def tree(tmp_path):
     git(folder, "add", "train.py")
     git(folder, "commit", "-m", "Begin")
     return folder
+
+
+@pytest.mark.parametrize("remote", [None, "https://me:secret@host/tree.git", "git@host:tree.git"])
+def test_git_is_described_as_by_mlflow(tree, remote):
+    git(tree, "checkout", "-b", "a-branch")
+    if remote:
+        git(tree, "remote", "add", "origin", remote)
+    path = str(tree / "train.py")
+    theirs = {
+        "mlflow.source.git.commit": get_git_commit(path),
+        "mlflow.source.git.branch": get_git_branch(path),
+        "mlflow.source.git.repoURL": get_git_repo_url(path),
+        "git.dirty": "false",
+    }
+    assert provenance.commit(tree) == {key: value for key, value in theirs.items() if value is not None}
+    git(tree, "checkout", "--detach")
+    assert "mlflow.source.git.branch" not in provenance.commit(tree)
+
+
+def test_a_tree_without_a_commit_has_none(tmp_path):
+    git(tmp_path, "init")
+    assert provenance.commit(tmp_path) == {}
+
+
+def test_the_user_and_the_program_are_those_that_mlflow_says(monkeypatch):
+    for program in ("train.py", ""):
+        monkeypatch.setattr(sys, "argv", [program])
+        assert provenance.started_by() == resolve_tags(ignore=[GitRunContext])
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "somebody")
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"team": "xor"}')
+    assert provenance.started_by().items() > {"mlflow.user": "somebody", "team": "xor"}.items()
 
 
 def written_tags(uri: str, folder: Path) -> dict[str, str]:

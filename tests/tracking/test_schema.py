@@ -1,61 +1,33 @@
-"""docs/runs.md lists every column of a table of runs, and its type."""
+from mlflow.store.db.utils import _get_latest_schema_revision
+from mlflow.store.tracking.dbmodels import models
 
-import re
-from pathlib import Path
+from xorlab.tracking import schema
 
-import numpy as np
-import pandas as pd
-import pytest
-
-from xorlab import runs
-from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
-from xorlab.spec.options import Options
-from xorlab.spec.text import PARAMETERS
-from xorlab.sweep.jobs import Job
-from xorlab.sweep.runner import run_many
-
-PAGE = Path(__file__).parents[2] / "docs" / "runs.md"
-TYPES = {
-    "text": pd.api.types.is_string_dtype,
-    "whole number": pd.api.types.is_integer_dtype,
-    "number": pd.api.types.is_float_dtype,
-    "true or false": pd.api.types.is_bool_dtype,
-    "time": lambda column: str(column.dtype).endswith("UTC]"),
+MODELS = {
+    schema.EXPERIMENTS: models.SqlExperiment,
+    schema.RUNS: models.SqlRun,
+    schema.PARAMS: models.SqlParam,
+    schema.TAGS: models.SqlTag,
+    schema.METRICS: models.SqlMetric,
+    schema.LATEST_METRICS: models.SqlLatestMetric,
+    schema.DATASETS: models.SqlDataset,
+    schema.INPUTS: models.SqlInput,
+    schema.INPUT_TAGS: models.SqlInputTag,
 }
 
 
-def documented() -> dict[str, str]:
-    """Each column that the page names, with the first words of its type."""
-    rows = re.findall(r"^\| (`.*?) \| (.*?)(?:,.*?)? \|", PAGE.read_text(), re.MULTILINE)
-    return {name: kind for names, kind in rows for name in re.findall(r"`(.+?)`", names)}
+def test_the_revision_of_the_installed_mlflow_is_known():
+    assert _get_latest_schema_revision() in schema.REVISIONS
 
 
-@pytest.fixture
-def table(store_uri, tmp_path) -> pd.DataFrame:
-    """Runs that have among them as many kinds of values as can be."""
-    np.savez(tmp_path / "odd.npz", W1=np.zeros((9, 9)))
-    specs = [
-        RunSpec(epochs=2000, target_loss=0.05),
-        RunSpec(epochs=2000, seed=1, lr=1.0, batch_size=1, shuffle=True, init=InitSpec(name="uniform")),
-        RunSpec(epochs=50, lr=1e300, loss="mse", optimizer=OptimizerSpec(name="momentum")),
-        RunSpec(epochs=50, data=DataSpec(name="parity"), optimizer=OptimizerSpec(name="adam")),
-        RunSpec(epochs=50, data=DataSpec(name="noisy_xor"), optimizer=OptimizerSpec(name="rmsprop")),
-        RunSpec(epochs=50, init=InitSpec(name="constant"), arch=ArchSpec(activation="tanh")),
-        RunSpec(epochs=50, init=InitSpec(name="he_normal")),
-        RunSpec(epochs=50, init=InitSpec(name="file", path=str(tmp_path / "odd.npz"))),
-    ]
-    jobs = [Job(spec.nested(), spec, {"seed": str(place)}) for place, spec in enumerate(specs)]
-    run_many(jobs, Options(uri=store_uri, workers=1), command="…", folder=tmp_path)
-    return runs.load(store_uri)
+def test_the_tables_have_the_columns_of_mlflows():
+    for ours, model in MODELS.items():
+        theirs = model.__table__
+        assert ours.name == theirs.name
+        assert {column.name for column in ours.c} <= {column.name for column in theirs.c}
 
 
-def test_the_page_names_every_column_and_no_other(table):
-    assert set(documented()) >= set(table) | set(PARAMETERS)
-    assert set(documented()) - set(table) <= {"commit", "git.dirty"}
-
-
-def test_the_page_tells_the_type_of_every_column(table, tmp_path):
-    table.to_parquet(tmp_path / "runs.parquet", index=False)
-    read = pd.read_parquet(tmp_path / "runs.parquet")
-    wrong = {name: str(read[name].dtype) for name in read if not TYPES[documented()[name]](read[name].dropna())}
-    assert wrong == {}
+def test_what_is_not_written_has_a_default():
+    for ours, model in MODELS.items():
+        left = [column for column in model.__table__.c if column.name not in ours.c]
+        assert all(column.nullable or column.default or column.server_default for column in left)

@@ -92,7 +92,7 @@ def test_a_client_reads_what_was_written_in_bulk(store_uri, tmp_path):
 
 
 def test_transactions_split_between_runs_and_keep_their_order(store_uri, tmp_path, monkeypatch):
-    monkeypatch.setattr("xorlab.tracking.tracker.ROWS", 7)
+    monkeypatch.setattr("xorlab.tracking.sql_writer.SqlWriter.losses_at_once", 7)
     tracker = Tracker(store_uri, "xorlab", folder=tmp_path)
     ids = tracker.write(sample(f"run {i}") for i in range(9))
     client = MlflowClient(store_uri)

@@ -1,5 +1,8 @@
-"""Where a run comes from: the checkout, its commit and uncommitted changes, and the machine and versions it ran on."""
+"""Where a run comes from: the program and its user, the commit and uncommitted changes, the machine and versions."""
 
+import getpass
+import importlib.metadata
+import os
 import platform
 import re
 import subprocess
@@ -31,14 +34,47 @@ def checkout() -> Path:
     return next((folder for folder in candidates if (folder / "train.py").is_file()), Path.cwd())
 
 
+def started_by() -> dict[str, str]:
+    """Return MLflow's tags of the user and the program.
+
+    On Databricks, in a notebook, and where the user has set up MLflow to add or change these tags, MLflow says them.
+    """
+    if (
+        any(name.startswith("DATABRICKS_") for name in os.environ)
+        or {"MLFLOW_RUN_CONTEXT", "MLFLOW_TRACKING_USERNAME"} & os.environ.keys()
+        or Path("~/.mlflow/credentials").expanduser().exists()
+        or "IPython" in sys.modules
+        or importlib.metadata.entry_points(group="mlflow.run_context_provider")
+    ):
+        from xorlab.tracking import mlflow_internals
+
+        return mlflow_internals.context_tags()
+    return {
+        "mlflow.user": getpass.getuser(),
+        "mlflow.source.name": sys.argv[0] or "<console>",
+        "mlflow.source.type": "LOCAL",
+    }
+
+
 def commit(folder: Path) -> dict[str, str]:
-    """Return the tags `COMMIT` and `DIRTY` of the git tree at `folder`; none outside a tree."""
+    """Return MLflow's tags of the commit, branch and remote of the git tree at `folder`, and `DIRTY`.
+
+    Returns
+    -------
+    Nothing where there is no tree, or no commit in it.
+    """
     lines = _git(folder, "status", "--porcelain=v2", "--branch").splitlines()
-    if not lines:
+    branch = {words[1]: words[2] for words in map(str.split, lines) if words[0] == "#"}
+    if branch.get("branch.oid", "(initial)") == "(initial)":
         return {}
-    name = next(line.split()[2] for line in lines if line.startswith("# branch.oid"))
     dirty = any(not line.startswith("#") for line in lines)
-    return {COMMIT: name, DIRTY: str(dirty).lower()}
+    tags = {COMMIT: branch["branch.oid"], DIRTY: str(dirty).lower()}
+    if branch["branch.head"] != "(detached)":
+        tags["mlflow.source.git.branch"] = branch["branch.head"]
+    remotes = _git(folder, "config", "--get-regexp", r"^remote\..*\.url$").splitlines()
+    if remotes:
+        tags["mlflow.source.git.repoURL"] = re.sub("(?<=://)[^/]*@", "", remotes[0].split(maxsplit=1)[1])
+    return tags
 
 
 def uncommitted_changes(folder: Path) -> str:

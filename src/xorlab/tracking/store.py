@@ -2,9 +2,9 @@
 
 import functools
 import hashlib
-import logging
 import os
 import re
+import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -13,20 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy
+import sqlalchemy as sa
 from filelock import FileLock
-from mlflow.entities import ExperimentTag
-from mlflow.exceptions import MlflowException
-from mlflow.store.db.utils import create_sqlalchemy_engine
-from mlflow.tracking._tracking_service.utils import _get_store
 
 from xorlab.errors import StoreError
-from xorlab.tracking import provenance, views
-
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # its migrations are no news
-
-REVISIONS = ("dc11669786a5",)
-"""The revisions of MLflow's schema whose tables xorlab reads and writes itself; tests prove each."""
+from xorlab.tracking import provenance, schema, views
 
 DATABASES = ("sqlite", "postgresql")
 """The databases that xorlab reads and writes itself."""
@@ -46,45 +37,42 @@ def default(folder: Path | None = None) -> str:
 
 
 def ready(uri: str) -> None:
-    """Make the store usable: create its database where there is none, and open it once.
+    """Make the store usable: create its database where there is none, and connect once.
 
-    Any number of processes may call this at once. Quick when the store is there.
+    Any number of processes may call this at once. Quick, and without MLflow, where the database is known.
 
     Raises
     ------
     StoreError
-        Where the store can't be made or does not answer; one line.
+        Where the store can't be created or does not answer; one line.
     """
     with reported(uri):
         PREPARATIONS.get(_scheme(uri), _open)(uri)
 
 
 def experiment_id(uri: str, name: str) -> str:
-    """Return the id of the experiment of this name, created, with its views, or restored as need be."""
+    """Return the id of the experiment of this name; create or restore it where need be."""
     with reported(uri):
-        store = _open(uri)
-        found = store.get_experiment_by_name(name)
-        if found is None:
-            return _create_experiment(store, name)
-        if found.lifecycle_stage == "deleted":
-            store.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        database = engine(uri)
+        found = None if database is None else _active_experiment(database, name)
+        return _made_experiment(uri, name) if found is None else found
 
 
 def add_views(uri: str, experiment_id: str) -> None:
-    """Give an experiment the views that it lacks, as one that was made otherwise does."""
+    """Give an experiment that xorlab did not create the views that it lacks."""
+    from mlflow.entities import ExperimentTag
+
     with reported(uri):
         store = _open(uri)
-        there = store.get_experiment(experiment_id).tags
-        for key in views.TAGS.keys() - there.keys():
+        present = store.get_experiment(experiment_id).tags
+        for key in views.TAGS.keys() - present.keys():
             store.set_experiment_tag(experiment_id, ExperimentTag(key, views.TAGS[key]))
 
 
-@functools.cache
-def engine(uri: str) -> sqlalchemy.Engine | None:
-    """Return the database that holds the runs, or None where only MlflowClient may be asked.
+def engine(uri: str) -> sa.Engine | None:
+    """Return connections to the database that holds the runs, or None where only MlflowClient may read and write it.
 
-    None is for tracking servers, other kinds of store, and databases whose revision is not in `REVISIONS`.
+    None is for tracking servers, other kinds of store, and databases whose revision is not in `schema.REVISIONS`.
 
     Raises
     ------
@@ -96,12 +84,16 @@ def engine(uri: str) -> sqlalchemy.Engine | None:
     if _scheme(uri) == "sqlite" and not _is_made(_file(uri)):
         raise StoreError(f"tracking.uri must name a store that has runs; got {shown(uri)}, where there is none")
     with reported(uri):
-        found = create_sqlalchemy_engine(uri)
-        if found.dialect.name == "sqlite":
-            sqlalchemy.event.listen(found, "connect", _tune)
-        with found.connect() as connection:
-            revision = connection.scalar(sqlalchemy.text("SELECT version_num FROM alembic_version"))
-    return found if revision in REVISIONS else None
+        database = _engine(uri)
+        return database if schema.revision(database) in schema.REVISIONS else None
+
+
+@functools.cache
+def _engine(uri: str) -> sa.Engine:
+    made = sa.create_engine(uri, pool_pre_ping=True)
+    if made.dialect.name == "sqlite":
+        sa.event.listen(made, "connect", _tune)
+    return made
 
 
 def page(uri: str, experiment_id: str, run_id: str | None = None) -> str:
@@ -124,9 +116,17 @@ def reported(uri: str) -> Iterator[None]:
     """Turn what MLflow, the database or the disk raises inside into a StoreError of one line."""
     try:
         yield
-    except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError, ImportError) as error:
+    except Exception as error:
+        if not isinstance(error, _kinds_of_failure()):
+            raise
         reason = str(error).strip().partition("\n")[0]
         raise StoreError(f"tracking.uri must name a store that works; got {shown(uri)}: {reason}") from error
+
+
+def _kinds_of_failure() -> tuple[type[Exception], ...]:
+    """Return the exceptions of a store that fails: MLflow's own only where MLflow is imported."""
+    mlflow = sys.modules.get("mlflow.exceptions")
+    return (sa.exc.SQLAlchemyError, OSError, ImportError, *([mlflow.MlflowException] if mlflow else []))
 
 
 def _scheme(uri: str) -> str:
@@ -135,7 +135,7 @@ def _scheme(uri: str) -> str:
 
 
 def _file(uri: str) -> Path:
-    database = sqlalchemy.make_url(uri).database
+    database = sa.make_url(uri).database
     if database in (None, "", ":memory:"):
         raise StoreError(f"tracking.uri must name a file; got {uri}")
     return Path(str(database)).absolute()
@@ -146,9 +146,11 @@ def _is_made(path: Path) -> bool:
 
 
 def _open(uri: str) -> Any:
-    """MLflow's store; a SQLite file has its artifacts beside it, wherever the working folder is."""
+    """Return MLflow's store; a SQLite file has its artifacts beside it, wherever the working folder is."""
+    from xorlab.tracking import mlflow_internals
+
     root = str(_file(uri).parent / "mlruns") if _scheme(uri) == "sqlite" else None
-    return _get_store(uri, root)
+    return mlflow_internals.open_store(uri, root)
 
 
 def _prepare_file(uri: str) -> None:
@@ -156,7 +158,7 @@ def _prepare_file(uri: str) -> None:
     if not path.parent.is_dir():
         raise StoreError(f"tracking.uri must lie in a folder that exists; got {uri}")
     if not _is_made(path):
-        # The folder comes first, since a lock would wait for ever where nothing can be written.
+        # The folder comes first: where nothing can be written, a lock would wait without end.
         with (
             tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder,
             FileLock(f"{path}.lock"),
@@ -165,24 +167,26 @@ def _prepare_file(uri: str) -> None:
                 _create_file(path, Path(folder) / "mlflow.db")
     if not os.access(path, os.W_OK):
         raise StoreError(f"tracking.uri must name a file that can be written; got {uri}")
-    _open(uri)
+    if engine(uri) is None:
+        _open(uri)
 
 
 def _create_file(path: Path, draft: Path) -> None:
-    """Build the database as `draft` and rename it, so that whoever finds `path` finds it whole."""
-    store = _get_store(f"sqlite:///{draft}", str(path.parent / "mlruns"))
-    store.engine.dispose()
+    """Create the database as `draft` and rename it, so that whoever finds `path` finds it whole."""
+    from xorlab.tracking import mlflow_internals
+
+    mlflow_internals.open_store(f"sqlite:///{draft}", str(path.parent / "mlruns")).engine.dispose()
     draft.replace(path)
 
 
 def _prepare_database(uri: str) -> None:
     # MLflow itself would try ten times, for two minutes, where nothing answers.
-    probe = create_sqlalchemy_engine(uri)
-    probe.connect().close()
-    probe.dispose()
-    name = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    with FileLock(Path(tempfile.gettempdir()) / f"xorlab-{name}.lock"):
-        _open(uri)
+    with _engine(uri).connect():
+        pass
+    if engine(uri) is None:
+        name = hashlib.sha256(uri.encode()).hexdigest()[:16]
+        with FileLock(Path(tempfile.gettempdir()) / f"xorlab-{name}.lock"):
+            _open(uri)
 
 
 def _prepare_server(uri: str) -> None:
@@ -203,15 +207,34 @@ PREPARATIONS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _create_experiment(store: Any, name: str) -> str:
-    try:
-        return str(store.create_experiment(name, tags=[ExperimentTag(*tag) for tag in views.TAGS.items()]))
-    except MlflowException:
-        # Another process may have been faster.
-        found = store.get_experiment_by_name(name)
-        if found is None:
-            raise
-        return str(found.experiment_id)
+def _active_experiment(database: sa.Engine, name: str) -> str | None:
+    columns = schema.EXPERIMENTS.c
+    query = sa.select(columns.experiment_id).where(
+        columns.name == name, columns.lifecycle_stage == "active", columns.workspace == "default"
+    )
+    with database.connect() as connection:
+        found = connection.scalar(query)
+    return None if found is None else str(found)
+
+
+def _made_experiment(uri: str, name: str) -> str:
+    """Create the experiment with its views, or restore it, through MLflow."""
+    from mlflow.entities import ExperimentTag
+    from mlflow.exceptions import MlflowException
+
+    store = _open(uri)
+    found = store.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(store.create_experiment(name, tags=[ExperimentTag(*tag) for tag in views.TAGS.items()]))
+        except MlflowException:
+            # Another process may have been faster.
+            found = store.get_experiment_by_name(name)
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        store.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
 
 
 def _tune(connection: Any, _: Any) -> None:

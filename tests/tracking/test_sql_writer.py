@@ -1,21 +1,29 @@
 import multiprocessing
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy
+from hypothesis import given
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from mlflow.data.numpy_dataset import from_numpy
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking.context.git_context import GitRunContext
 from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.validation import _validate_param
 
 import servers
 from samples import RECORDS, count, sample, write_sweep
 from xorlab.errors import StoreError
-from xorlab.tracking import provenance, store
+from xorlab.tracking import provenance, sql_writer, store
 from xorlab.tracking.tracker import Record, Tracker
 
 CLOCKS = ("creation_time", "last_update_time")
@@ -24,7 +32,7 @@ CLOCKS = ("creation_time", "last_update_time")
 
 def write_by_hand(client: MlflowClient, experiment: str, record: Record, parent: str) -> None:
     """Write a run as a user of MLflow would: the oracle."""
-    context = {**resolve_tags(), **provenance.environment(), "mlflow.parentRunId": parent}
+    context = {**resolve_tags(ignore=[GitRunContext]), **provenance.environment(), "mlflow.parentRunId": parent}
     run = client.create_run(experiment, start_time=record.start, tags=context, run_name=record.name).info.run_id
     note = {"mlflow.note.content": record.description} if record.description else {}
     tags = [RunTag(*item) for item in {**record.tags, **note}.items()]
@@ -70,7 +78,7 @@ def stock(ready_store, tmp_path_factory) -> dict[str, list[str]]:
     uri = store.default(folder)
     client = MlflowClient(uri)
     experiment = store.experiment_id(uri, "xorlab")
-    context = {**resolve_tags(), **provenance.environment()}
+    context = {**resolve_tags(ignore=[GitRunContext]), **provenance.environment()}
     parent = client.create_run(experiment, start_time=1, tags=context, run_name="sweep").info.run_id
     for record in RECORDS:
         write_by_hand(client, experiment, record, parent)
@@ -108,6 +116,45 @@ def test_bulk_rows_in_postgresql_are_those_of_mlflow_client(stock, tmp_path, mon
         engine.dispose()
 
 
+@given(st.text(st.sampled_from("aZ9_-. :/\\é*~"), max_size=8) | st.sampled_from(["x" * 250, "x" * 251]))
+def test_a_key_is_refused_where_mlflow_refuses_it(key):
+    try:
+        theirs = _validate_param(key, "").key
+    except MlflowException:
+        with pytest.raises(ValueError, match=r"^MLflow's keys"):
+            sql_writer.valid_key(key)
+    else:
+        assert sql_writer.valid_key(key) == theirs
+
+
+def test_a_long_value_is_cut_or_refused_as_the_environment_says(monkeypatch, caplog):
+    for kind, longest in (("params", 6_000), ("tags", 8_000)):
+        assert sql_writer.valid_value(kind, "key", "x" * longest) == "x" * longest
+        assert not caplog.records
+        assert sql_writer.valid_value(kind, "key", "x" * longest + "y") == "x" * longest
+        assert f"key is cut to the {longest:,} characters" in caplog.text
+        caplog.clear()
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+    with pytest.raises(ValueError, match="at most 8,000 characters; got 8,001 for key"):
+        sql_writer.valid_value("tags", "key", "x" * 8_001)
+
+
+WITHOUT_MLFLOW = """
+import sys
+from samples import write_sweep
+print(len(write_sweep(sys.argv[1], sys.argv[2])), *{"mlflow", "pandas"} & set(sys.modules))
+"""
+
+
+def test_a_known_database_is_written_without_mlflow(store_uri, tmp_path, stock):
+    store.experiment_id(store_uri, "xorlab")
+    command = [sys.executable, "-c", WITHOUT_MLFLOW, store_uri, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(RECORDS)}\n"
+    assert count(store.engine(store_uri), "runs") == len(RECORDS) + 1
+
+
 def write_for_ever(uri: str, folder: Path) -> None:
     tracker = Tracker(uri, "xorlab", folder=folder)
     while True:
@@ -116,7 +163,7 @@ def write_for_ever(uri: str, folder: Path) -> None:
 
 def test_a_kill_leaves_whole_runs_only(store_uri, tmp_path):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["xorlab.tracking"])
+    context.set_forkserver_preload(["xorlab.tracking.sql_writer"])
     engine = store.engine(store_uri)
     for _ in range(3):
         writer = context.Process(target=write_for_ever, args=(store_uri, tmp_path))

@@ -1,0 +1,78 @@
+"""Writes runs through MlflowClient: into a tracking server, or a database that xorlab does not know."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from xorlab.tracking import artifacts, datasets
+from xorlab.tracking.records import Record, now
+
+
+class ClientWriter:
+    """Writes the runs of one experiment, one after the other.
+
+    Parameters
+    ----------
+    uri
+        The tracking store.
+    experiment_id
+        An experiment that exists.
+    source
+        MLflow's tags of the program that made the data sets.
+    """
+
+    runs_at_once = losses_at_once = 1
+
+    def __init__(self, uri: str, experiment_id: str, source: Mapping[str, str]) -> None:
+        self._uri = uri
+        self._client = MlflowClient(uri)
+        self._experiment_id = experiment_id
+        self._source = source
+
+    def open(self, record: Record) -> str:
+        """Write a run as RUNNING, with its params, tags and data set, and return its id."""
+        name, tags = record.name, dict(record.tags)
+        run = self._client.create_run(self._experiment_id, start_time=record.start, tags=tags, run_name=name)
+        self._describe(run.info.run_id, record)
+        return str(run.info.run_id)
+
+    def close(self, run_id: str, record: Record) -> None:
+        """Add the rest of `record` to an open run and end it. A tag is replaced, a param is not."""
+        self._describe(run_id, record)
+        artifacts.write(self.artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
+        self._client.log_batch(run_id, metrics=[Metric(*row) for row in record.curve() + record.values()])
+        self.end(run_id, record.status, record.end)
+
+    def end(self, run_id: str, status: str, end: int) -> None:
+        """End an open run."""
+        self._client.set_terminated(run_id, status, end)
+
+    def write(self, records: Sequence[Record]) -> list[str]:
+        """Write finished runs and return their ids, in order; one that can't be written whole is FAILED."""
+        return [self._write(record) for record in records]
+
+    def _write(self, record: Record) -> str:
+        run_id = self.open(record)
+        try:
+            self.close(run_id, record)
+        except BaseException:
+            with suppress(MlflowException):
+                self.end(run_id, "FAILED", now())
+            raise
+        return run_id
+
+    def artifact_uri(self, run_id: str) -> str:
+        """Return where the artifacts of a run are."""
+        return str(self._client.get_run(run_id).info.artifact_uri)
+
+    def _describe(self, run_id: str, record: Record) -> None:
+        params = [Param(key, value) for key, value in record.params.items()]
+        tags = [RunTag(key, value) for key, value in record.tags.items()]
+        self._client.log_batch(run_id, params=params, tags=tags)
+        if record.data is not None:
+            dataset = Dataset(**datasets.describe(record.data, self._source))
+            tag = [InputTag(key, value) for key, value in datasets.CONTEXT.items()]
+            self._client.log_inputs(run_id, datasets=[DatasetInput(dataset, tag)])

@@ -1,0 +1,241 @@
+"""Writes runs into MLflow's database by SQL: the rows that MlflowClient writes, in a tenth of the time."""
+
+import functools
+import logging
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from xorlab.tracking import artifacts, datasets, schema
+from xorlab.tracking.records import Data, Record
+
+LONGEST_KEY = 250
+LONGEST_VALUES = {"params": 6_000, "tags": 8_000}
+"""Characters that MLflow keeps of a key and of a value."""
+
+log = logging.getLogger(__name__)
+
+
+class SqlWriter:
+    """Writes the runs of one experiment. Each method writes the files first, then the rows in one transaction.
+
+    Parameters
+    ----------
+    uri
+        The tracking store: a database whose revision is in `schema.REVISIONS`.
+    engine
+        Connections to it.
+    experiment_id
+        An experiment that exists.
+    source
+        MLflow's tags of the program that made the data sets.
+    """
+
+    runs_at_once, losses_at_once = 1_000, 100_000
+    """The most for one transaction, about: other writers wait for its end."""
+
+    def __init__(self, uri: str, engine: sa.Engine, experiment_id: str, source: Mapping[str, str]) -> None:
+        self._uri = uri
+        self._engine = engine
+        self._experiment_id = int(experiment_id)
+        self._source = source
+        self._datasets: dict[tuple[str, bytes, bytes], dict[str, str]] = {}
+        columns = schema.EXPERIMENTS.c
+        with engine.connect() as connection:
+            location = sa.select(columns.artifact_location).where(columns.experiment_id == self._experiment_id)
+            self._location = str(connection.scalar(location))
+
+    def open(self, record: Record) -> str:
+        """Write a run as RUNNING, with its params, tags and data set, and return its id."""
+        run_id = uuid4().hex
+        with self._engine.begin() as connection:
+            self._insert_runs(connection, {run_id: record}, running=True)
+        return run_id
+
+    def close(self, run_id: str, record: Record) -> None:
+        """Add the rest of `record` to an open run and end it. A tag is replaced, a param is not."""
+        artifacts.write(self.artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
+        inputs = schema.INPUTS.c
+        with self._engine.begin() as connection:
+            _insert_texts(connection, {run_id: record}, exist=True)
+            if connection.scalar(sa.select(inputs.input_uuid).where(inputs.destination_id == run_id)) is None:
+                self._insert_inputs(connection, {run_id: record})
+            _insert_metrics(connection, {run_id: record})
+            connection.execute(_ending(run_id, record.status, record.end))
+
+    def end(self, run_id: str, status: str, end: int) -> None:
+        """End an open run that has failed or was killed."""
+        with self._engine.begin() as connection:
+            connection.execute(_ending(run_id, status, end))
+
+    def write(self, records: Sequence[Record]) -> list[str]:
+        """Write finished runs, all of them or none, and return their ids, in order."""
+        # Ascending ids keep MLflow's indexes compact, and its UI in the order of the sweep.
+        runs = dict(zip(sorted(uuid4().hex for _ in records), records, strict=True))
+        for run_id, record in runs.items():
+            artifacts.write(self._artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
+        with self._engine.begin() as connection:
+            self._insert_runs(connection, runs)
+            _insert_metrics(connection, runs)
+        return list(runs)
+
+    def artifact_uri(self, run_id: str) -> str:
+        """Return where the artifacts of a run are."""
+        columns = schema.RUNS.c
+        with self._engine.connect() as connection:
+            return str(connection.scalar(sa.select(columns.artifact_uri).where(columns.run_uuid == run_id)))
+
+    def _artifact_uri(self, run_id: str) -> str:
+        return artifacts.join(self._location, run_id, "artifacts")
+
+    def _insert_runs(self, connection: sa.Connection, runs: Mapping[str, Record], *, running: bool = False) -> None:
+        """Insert runs, by their ids, with their params, tags and data sets."""
+        rows = (
+            {
+                "run_uuid": run_id,
+                "name": record.name,
+                "source_type": "UNKNOWN",
+                "source_name": "",
+                "entry_point_name": "",
+                "user_id": record.tags.get("mlflow.user", "unknown"),
+                "status": "RUNNING" if running else record.status,
+                "start_time": record.start,
+                "end_time": None if running else record.end,
+                "source_version": "",
+                "lifecycle_stage": "active",
+                "artifact_uri": self._artifact_uri(run_id),
+                "experiment_id": self._experiment_id,
+            }
+            for run_id, record in runs.items()
+        )
+        _insert(connection, sa.insert(schema.RUNS), rows)
+        _insert_texts(connection, runs)
+        self._insert_inputs(connection, runs)
+
+    def _insert_inputs(self, connection: sa.Connection, runs: Mapping[str, Record]) -> None:
+        """Insert the data set that each run learns from, where it has one."""
+        learned = {run_id: self._described(record.data) for run_id, record in runs.items() if record.data is not None}
+        if not learned:
+            return
+        uuids = self._dataset_uuids(connection, learned.values())
+        inputs = {run_id: uuid4().hex for run_id in learned}
+        edges = [
+            {
+                "input_uuid": inputs[run_id],
+                "source_type": "DATASET",
+                "source_id": uuids[entry["name"], entry["digest"]],
+                "destination_type": "RUN",
+                "destination_id": run_id,
+            }
+            for run_id, entry in learned.items()
+        ]
+        connection.execute(sa.insert(schema.INPUTS), edges)
+        tags = [
+            {"input_uuid": uuid, "name": name, "value": value}
+            for uuid in inputs.values()
+            for name, value in datasets.CONTEXT.items()
+        ]
+        connection.execute(sa.insert(schema.INPUT_TAGS), tags)
+
+    def _described(self, data: Data) -> dict[str, str]:
+        """Return MLflow's description of a data set, made once for all runs that learn the same values."""
+        key = (data.name, data.X.tobytes(), data.y.tobytes())
+        if key not in self._datasets:
+            self._datasets[key] = datasets.describe(data, self._source)
+        return self._datasets[key]
+
+    def _dataset_uuids(
+        self, connection: sa.Connection, described: Iterable[Mapping[str, str]]
+    ) -> dict[tuple[str, str], str]:
+        """Return the id of each data set, by name and digest; insert those that the experiment lacks."""
+        rows = {
+            (entry["name"], entry["digest"]): {
+                "dataset_uuid": uuid4().hex,
+                "experiment_id": self._experiment_id,
+                "name": entry["name"],
+                "digest": entry["digest"],
+                **{f"dataset_{key}": entry[key] for key in ("source_type", "source", "schema", "profile")},
+            }
+            for entry in described
+        }
+        insert = schema.INSERTS[connection.dialect.name]
+        connection.execute(insert(schema.DATASETS).on_conflict_do_nothing(), list(rows.values()))
+        columns = schema.DATASETS.c
+        query = sa.select(columns.name, columns.digest, columns.dataset_uuid).where(
+            columns.experiment_id == self._experiment_id, columns.digest.in_({digest for _, digest in rows})
+        )
+        return {(name, digest): uuid for name, digest, uuid in connection.execute(query)}
+
+
+def _ending(run_id: str, status: str, end: int) -> sa.Update:
+    return sa.update(schema.RUNS).where(schema.RUNS.c.run_uuid == run_id).values(status=status, end_time=end)
+
+
+def _insert_texts(connection: sa.Connection, runs: Mapping[str, Record], *, exist: bool = False) -> None:
+    """Insert the params and tags of runs; where some `exist` already, replace tags and keep params."""
+    for table in (schema.PARAMS, schema.TAGS):
+        rows = (
+            {"run_uuid": run_id, "key": valid_key(key), "value": valid_value(table.name, key, value)}
+            for run_id, record in runs.items()
+            for key, value in getattr(record, table.name).items()
+        )
+        statement = sa.insert(table)
+        if exist:
+            statement = schema.INSERTS[connection.dialect.name](table)
+            value = {"value": statement.excluded.value}
+            replaced = statement.on_conflict_do_update(index_elements=["key", "run_uuid"], set_=value)
+            statement = replaced if table is schema.TAGS else statement.on_conflict_do_nothing()
+        _insert(connection, statement, rows)
+
+
+@functools.cache
+def valid_key(key: str) -> str:
+    """Return the key of a param, tag or metric that MLflow takes; raise ValueError for another."""
+    path = posixpath.normpath(key)
+    if not re.fullmatch(r"[/\w.\- :]*", key) or path != key or path == "." or path.startswith(("..", "/")):
+        raise ValueError(f"MLflow's keys are letters, digits, spaces and _ - . : / as in a path; got {key!r}")
+    if len(key) > LONGEST_KEY:
+        raise ValueError(f"MLflow's keys have at most {LONGEST_KEY} characters; got {key!r}")
+    return key
+
+
+def valid_value(kind: str, key: str, value: str) -> str:
+    """Return the value of one of the params or tags, cut to the length that MLflow keeps."""
+    longest = LONGEST_VALUES[kind]
+    if len(value) <= longest:
+        return value
+    if os.environ.get("MLFLOW_TRUNCATE_LONG_VALUES", "true").lower() not in ("true", "1"):
+        raise ValueError(f"MLflow's {kind} have at most {longest:,} characters; got {len(value):,} for {key}")
+    log.warning("%s is cut to the %s characters that MLflow keeps of its %s", key, f"{longest:,}", f"{len(value):,}")
+    return value[:longest]
+
+
+def _insert_metrics(connection: sa.Connection, runs: Mapping[str, Record]) -> None:
+    """Insert the metrics of runs that have none yet, and the latest value of each."""
+    rows, latest = [], []
+    for run_id, record in runs.items():
+        curve, values = record.curve(), record.values()
+        rows += [(*row, False, run_id) for row in curve + values]
+        latest += [(*row, False, run_id) for row in curve[-1:] + values]
+    for key in {row[0] for row in latest}:
+        valid_key(key)
+    _insert(
+        connection, sa.insert(schema.LATEST_METRICS), (dict(zip(schema.METRIC, row, strict=True)) for row in latest)
+    )
+    if connection.dialect.paramstyle == "qmark" and rows:
+        # SQLite's driver takes the tuples as they are, half as fast again as by name.
+        statement = sa.insert(schema.METRICS).compile(dialect=connection.dialect, column_keys=schema.METRIC)
+        connection.exec_driver_sql(str(statement), rows)
+    else:
+        _insert(connection, sa.insert(schema.METRICS), (dict(zip(schema.METRIC, row, strict=True)) for row in rows))
+
+
+def _insert(connection: sa.Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
+    # Without rows SQLAlchemy would insert one of defaults.
+    if values := list(rows):
+        connection.execute(statement, values)
