@@ -105,7 +105,7 @@ def test_a_failed_return_raises_with_its_overrides(multirun):
         (["lrr=1,2"], SpecError, "lrr=1: lrr is not a key"),
         (["init=normal,nope"], SpecError, "init=nope: init must be one of constant, .*; got nope"),
         (["log_every=1,2"], SpecError, "log_every belongs to the whole sweep and can't be swept; got 1 and 2"),
-        (["seed=1,1"], OverrideError, "seed=1,1 has 1 2 times"),
+        (["seed=1,1"], OverrideError, "seed=1,1 repeats 1;"),
         (["seed=0", "seed=1"], OverrideError, "seed is given 2 times"),
         (["seed=range(3,3)"], OverrideError, "is empty"),
     ],

@@ -88,10 +88,10 @@ def test_a_setting_is_what_hydra_reads_where_it_is_typed_alone(line):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("seed=1,1", "seed=1,1 has 1 2 times"),
-        ("seed=0..4,3", "seed=0..4,3 has 3 2 times"),
-        ("lr=1,1.0", "lr=1,1.0 has 1 2 times"),
-        ("arch=2-3-1,2-3-1", "has 2-3-1 2 times"),
+        ("seed=1,1", "seed=1,1 repeats 1;"),
+        ("seed=0..4,3", "seed=0..4,3 repeats 3;"),
+        ("lr=1,1.0", "lr=1,1.0 repeats 1;"),
+        ("arch=2-3-1,2-3-1", "repeats 2-3-1;"),
         ("seed=range(5,5)", r"seed=range\(5,5\) is empty"),
         ("seed=range(0,10,0)", r"seed=range\(0,10,0\) must have a step other than 0"),
         ("lr=range(0,1,0.0)", r"must have a step other than 0"),

@@ -86,7 +86,7 @@ def rows(lab, query):
         ("workers=0", "workers must be at least 1; got 0"),
         ("-m lr=1,-1 seed=0..3", "lr=-1 seed=0: lr must be positive; got -1"),
         ("-m lrr=1,2", f"lrr=1: lrr is not a key of the configuration; {KEYS}"),
-        ("-m seed=0..4,3", "seed=0..4,3 has 3 2 times; each value of seed may stand once"),
+        ("-m seed=0..4,3", "seed=0..4,3 repeats 3; give each value of seed once"),
         ("-m seed=0 seed=1 seed=2", "seed is given 3 times; write seed=a,b or seed=0..9 with -m to sweep over it"),
         ("-m seed=range(5,5)", "seed=range(5,5) is empty; a sweep needs at least one value of seed"),
     ],
@@ -107,7 +107,13 @@ def test_a_mistake_is_one_line_and_leaves_nothing(lab, typed, answer):
         ("-cn nope", "Cannot find primary config 'nope'"),
         ("+nope=1", "nope is not a key; the keys are"),
         ("hydra/launcher=nope", "hydra/launcher must be one of"),
-        ("-m --cfg job", "Only one of --run, --multirun"),
+        ("-m --cfg job", "Hydra can't run this command: Only one of --run, --multirun"),
+        ("--foo", "unrecognized arguments: --foo; see python train.py --hydra-help"),
+        ("-c foo", "argument --cfg/-c: invalid choice"),
+        ("-m =3", "=3 has no key; write key=value"),
+        ("~arch.hidden.0", "Hydra can't run this command: list indices must be integers"),
+        ("-m ~arch.hidden.0", "Hydra can't run this command: list indices must be"),
+        ("+lr=3", "lr is a key already; write it without +"),
     ],
 )
 def test_a_mistake_that_hydra_finds_is_one_line_too(lab, typed, named):

@@ -1,7 +1,7 @@
 """Hydra's plugins: a sweeper that reads ``a..b``, and a launcher that runs a whole multirun in one call.
 
-They extend Hydra's own, which are private; tests/cli/test_launcher.py proves them on hydra-core 1.3.2 and 1.3.8. The
-two imports stand here because Hydra loads its plugins anew each time it looks for them, and these with them.
+They extend Hydra's own, which are private; tests/cli/test_launcher.py passes with hydra-core 1.3.2 and 1.3.8. The two
+private imports stand here because Hydra reloads its plugins, and these with them.
 """
 
 from collections.abc import Callable, Sequence

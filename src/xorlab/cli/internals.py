@@ -1,23 +1,24 @@
 """What xorlab uses of Hydra and OmegaConf beyond their public interfaces; only the plugins use more.
 
-tests/cli proves it on hydra-core 1.3.2 and 1.3.8 with omegaconf 2.3.0. pyproject.toml admits no other minor versions.
-Where another is installed all the same, `leaves` finds nothing, and so Hydra itself composes every job: slower, and
+tests/cli passes with hydra-core 1.3.2 and 1.3.8 and omegaconf 2.3.1; pyproject.toml admits no other minor versions.
+If another is installed all the same, `leaves` returns nothing, so that Hydra itself composes every job: slower, but
 right whatever OmegaConf has changed.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 import omegaconf
+from hydra._internal.utils import get_args_parser
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf
 
 from xorlab.errors import XorlabError
 
-PROVED = hydra.__version__.startswith("1.3.") and omegaconf.__version__.startswith("2.3.")
+TESTED = hydra.__version__.startswith("1.3.") and omegaconf.__version__.startswith("2.3.")
 
 
 class Return(JobReturn):
@@ -53,9 +54,28 @@ class Return(JobReturn):
         return OmegaConf.masked_copy(self._compose(), "hydra")
 
 
+def check_flags(arguments: Sequence[str]) -> None:
+    """Refuse flags that Hydra does not have, and values without a key, in one line.
+
+    Raises
+    ------
+    XorlabError
+        Where there is one; Hydra's own parser would print its usage.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise XorlabError(f"{message}; see python train.py --hydra-help")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    for override in parser.parse_args(list(arguments)).overrides:
+        if override.startswith("="):
+            raise XorlabError(f"{override} has no key; write key=value")
+
+
 def leaves(config: DictConfig) -> frozenset[str]:
-    """Return the dotted keys of the leaves that take any value as it is, or none on versions that are not proved."""
-    return frozenset(_leaves(config, "")) if PROVED else frozenset()
+    """Return the dotted keys of the leaves that take any value as it is, or nothing on versions that are not tested."""
+    return frozenset(_leaves(config, "")) if TESTED else frozenset()
 
 
 def _leaves(node: DictConfig, prefix: str) -> Iterator[str]:

@@ -13,9 +13,9 @@ from omegaconf import DictConfig
 from xorlab.cli.composition import Composer
 from xorlab.cli.internals import Return
 from xorlab.cli.overrides import Setting, combinations, refuse_repeats
-from xorlab.cli.refusals import MISTAKES, line
+from xorlab.cli.refusals import is_mistake, line
 from xorlab.errors import SpecError, XorlabError
-from xorlab.spec.options import Options, split
+from xorlab.spec.options import TRACKING, Options, split
 from xorlab.sweep.jobs import Job, JobResult
 
 Many = Callable[[Sequence[Job], Options], list[JobResult]]
@@ -69,7 +69,9 @@ def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], f
         try:
             config = composer.plain(settings, number)
             spec, own = split(config)
-        except MISTAKES as error:
+        except Exception as error:
+            if not is_mistake(error):
+                raise
             typed = " ".join(each.line for each in settings)
             raise SpecError(f"{typed}: {line(error)}") from error
         options = options or own
@@ -101,4 +103,6 @@ def _swept(batch: Sequence[tuple[Setting, ...]]) -> list[str]:
 
 def _refuse_differing(first: dict[str, Any], other: dict[str, Any]) -> None:
     key = next(key for key in first if first[key] != other[key])
+    if key in TRACKING:
+        raise SpecError(f"tracking.{key} belongs to the whole sweep and can't be swept")
     raise SpecError(f"{key} belongs to the whole sweep and can't be swept; got {first[key]} and {other[key]}")

@@ -92,7 +92,7 @@ def _values(override: Override) -> list[Setting]:
         raise OverrideError(f"{name} is empty; a sweep needs at least one value of {key}")
     value, count = Counter(_number(each.text) for each in found).most_common(1)[0]
     if count > 1:
-        raise OverrideError(f"{name} has {value} {count} times; give each value of {key} once")
+        raise OverrideError(f"{name} repeats {value}; give each value of {key} once")
     if key in ALONE and len(found) > 1:
         raise OverrideError(f"{name} can't be swept: {ALONE[key]}")
     return found
