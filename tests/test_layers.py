@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "xorlab"
 
 PACKAGES = (
     *("errors", "rules", "components", "spec", "numerics", "diagnosis", "tracking", "runs"),
-    *("statistics", "figures", "report", "sweep", "remedies", "cli"),
+    *("statistics", "figures", "report", "sweep", "remedies", "study", "cli"),
 )
 """From the ground up: each may import the ones before it."""
 
@@ -26,13 +26,13 @@ BARRED = {
 
 FOREIGN = {
     "numpy": {"components", "spec", "numerics", "diagnosis", "tracking", "runs", "statistics", "figures", "report"}
-    | {"sweep", "remedies"},
+    | {"sweep", "remedies", "study"},
     "scipy": {"components", "statistics", "figures"},
     "mlflow": {"tracking", "runs"},
     "sqlalchemy": {"tracking", "runs"},
     "filelock": {"tracking"},
-    "pandas": {"runs", "statistics", "figures", "report", "sweep"},
-    "matplotlib": {"figures", "report"},
+    "pandas": {"runs", "statistics", "figures", "report", "sweep", "study"},
+    "matplotlib": {"figures", "report", "study"},
     "seaborn": {"figures"},
     "statsmodels": {"statistics"},
     "jinja2": {"report"},

@@ -1,5 +1,4 @@
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 
 from xorlab import runs
+from xorlab.cli.report import main
 from xorlab.spec import RunSpec
 from xorlab.tracking.tracker import Record, Tracker
 
@@ -49,13 +49,12 @@ def command(folder, script, *words):
 
 @pytest.fixture
 def analyze(folder, monkeypatch, capsys):
-    """The script's main in that folder: words -> status, what it printed, its errors."""
+    """The command in that folder: words -> status, what it printed, its errors."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     monkeypatch.chdir(folder)
-    script = runpy.run_path(str(ROOT / "scripts" / "analyze.py"))
 
     def call(*words):
-        status = script["main"](list(words))
+        status = main(list(words), prog="analyze.py")
         return (status, *capsys.readouterr())
 
     return call
@@ -173,7 +172,7 @@ def test_runs_are_chosen_by_sweep_filter_and_time(analyze, words, count):
 )
 def test_a_mistake_is_one_line_and_writes_nothing(folder, analyze, words, said):
     status, _, errors = analyze(*words, "--out", "never")
-    assert status == 1
+    assert status == 2
     assert said in errors
     assert errors.count("\n") == 1
     assert not (folder / "never").exists()

@@ -1,13 +1,9 @@
-import runpy
-from pathlib import Path
-
 import pytest
 from PIL import Image
 
+from xorlab.cli.mechanism import main
 from xorlab.spec import ArchSpec, DataSpec, RunSpec
 from xorlab.tracking.tracker import Record, Tracker
-
-ROOT = Path(__file__).resolve().parents[2]
 
 SPECS = {
     "stuck": (RunSpec(epochs=30), "stuck_ln2"),
@@ -35,8 +31,7 @@ def ids(store_uri, tmp_path):
 @pytest.fixture
 def draw(store_uri, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    script = runpy.run_path(str(ROOT / "scripts" / "mechanism.py"))
-    return lambda *words: (script["main"]([*words, "--uri", store_uri]), *capsys.readouterr())
+    return lambda *words: (main([*words, "--uri", store_uri]), *capsys.readouterr())
 
 
 def written(folder):
@@ -83,7 +78,7 @@ def test_a_large_network_has_no_slice_and_says_so(draw, ids, tmp_path):
 def test_a_mistake_is_one_line_and_writes_nothing(draw, ids, tmp_path, mistake):
     run, words, said = mistake
     status, _, errors = draw(ids[run], *[ids.get(word, word) for word in words])
-    assert status == 1
+    assert status == 2
     assert said in errors
     assert errors.count("\n") == 1
     assert not (tmp_path / "outputs").exists()

@@ -1,22 +1,19 @@
-"""The script that serves MLflow's UI, before it serves."""
+"""The command that serves MLflow's UI, before it serves."""
 
-import runpy
 import socket
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from xorlab.cli.ui import main
 
 
 @pytest.fixture
 def ui(tmp_path, monkeypatch, capsys):
-    """The script's main, with a store in a folder of its own: words -> status, what it printed, its errors."""
+    """The command, with a store in a folder of its own: words -> status, what it printed, its errors."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    script = runpy.run_path(str(ROOT / "scripts" / "ui.py"))
 
     def call(*words):
-        status = script["main"](list(words))
+        status = main(list(words))
         return (status, *capsys.readouterr())
 
     return call
@@ -26,7 +23,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_made(ui, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, printed, errors = ui("--port", str(port))
-    assert (status, printed) == (1, "")
+    assert (status, printed) == (2, "")
     assert f"port must be free; {port} is taken" in errors
     assert f"make ui PORT={port + 1}" in errors
     assert errors.count("\n") == 1
@@ -41,5 +38,5 @@ def test_a_port_that_is_none_is_refused(ui, port):
 
 def test_a_store_that_does_not_answer_is_said(ui):
     status, printed, errors = ui("--uri", "http://127.0.0.1:1")
-    assert (status, printed) == (1, "")
+    assert (status, printed) == (2, "")
     assert "tracking.uri must name a store that works" in errors

@@ -9,6 +9,9 @@ from xorlab.errors import XorlabError
 REFUSED = 2
 """The exit status of a mistake on the command line, as argparse has it."""
 
+RUN = "a run's id, the beginning of it, or latest"
+"""How a run is named."""
+
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add --uri and --experiment."""
@@ -18,7 +21,12 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add RUN."""
-    parser.add_argument("run", metavar="RUN", help="a run's id, the beginning of it, or latest")
+    parser.add_argument("run", metavar="RUN", help=RUN)
+
+
+def typed(prog: str) -> list[str]:
+    """Return how a command is typed: ``python scripts/why.py`` for a script, ``xorlab why`` as it is."""
+    return ["python", f"scripts/{prog}"] if prog.endswith(".py") else prog.split()
 
 
 def call(
