@@ -3,19 +3,19 @@
 import argparse
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from answers.answer import LEVEL, Answer
+from answers.answer import SIGNIFICANCE, Answer
 from answers.studies import Studies
 
 QUESTIONS = (
     *("overview", "width", "waiting", "speed", "start", "scale", "activations", "depth"),
     *("points", "order", "optimizers", "factors"),
 )
-"""The sections of the page in their order, each a module of `answers` and its words."""
+"""The sections of the page in order; each is a module of `answers` and a template beside it."""
 FOLDER = Path(__file__).resolve().parent / "answers"
 DOCS = Path(__file__).resolve().parents[1]
 DPI, COLOURS = 130, 192
@@ -37,12 +37,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     names = ", ".join(QUESTIONS)
     parser.add_argument("--only", choices=QUESTIONS, metavar="NAME", help=f"print one section: {names}")
-    more = "train the studies that the store does not have: in all some 110,000 runs, minutes, and 1.7 GB of a store"
+    more = "first train the studies that the store lacks: all 110,000 runs take minutes, and 1.7 GB in the store"
     parser.add_argument("--train", action="store_true", help=more)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where the page says otherwise")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if the page disagrees"
+    )
     parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
-    parser.add_argument("--out", type=Path, default=DOCS, help="the folder of findings.md (docs)")
-    more = "what is added to each study's command, for a smaller one, as in seed=0..9 epochs=1000"
+    parser.add_argument("--out", type=Path, default=DOCS, help="the folder of findings.md (default: docs)")
+    more = "settings added to each study's command, for a smaller study: seed=0..9 epochs=1000"
     parser.add_argument("--override", nargs="+", default=[], metavar="KEY=VALUE", help=more)
     return parser
 
@@ -56,7 +58,7 @@ def _findings(options: argparse.Namespace) -> int:
     answers = {name: import_module(f"answers.{name}").answer(studies) for name in names}
     sections = {name: section(name, answer) for name, answer in answers.items()}
     text = sections[options.only] if options.only else page(studies, answers, sections)
-    failed = _unborne(answers)
+    failed = _unsupported(answers)
     if options.check:
         return int(_differs(text, options.out / "findings.md") or failed)
     if options.only:
@@ -67,18 +69,18 @@ def _findings(options: argparse.Namespace) -> int:
 
 
 def section(name: str, answer: Answer) -> str:
-    """Return a question's part of the page."""
-    return _render(name, dict(answer.words))
+    """Return a question's section of the page."""
+    return _render(name, answer.fields)
 
 
 def page(studies: Studies, answers: dict[str, Answer], sections: dict[str, str]) -> str:
-    """Return the whole page: the sections, between a beginning and an end that take words from all of them."""
+    """Return the whole page: all sections, with an introduction and an ending that use fields of all of them."""
     frames = {study: studies.load(study) for study in studies_of(QUESTIONS)}
     one = next(iter(frames.values()))
-    words = {
-        **{f"{name}_words": answer.words for name, answer in answers.items()},
+    fields = {
+        **{f"{name}_words": answer.fields for name, answer in answers.items()},
         **sections,
-        "level": f"{LEVEL:g}",
+        "level": f"{SIGNIFICANCE:g}",
         "runs": f"{sum(map(len, frames.values())):,}",
         "studies": str(len(frames)),
         "table": [
@@ -87,35 +89,35 @@ def page(studies: Studies, answers: dict[str, Answer], sections: dict[str, str])
         ],
         **{key: one[key].iloc[0] for key in ("numerics", "numpy", "machine")},
     }
-    return _render("findings", words)
+    return _render("findings", fields)
 
 
 def studies_of(questions: Iterable[str]) -> list[str]:
-    """Return the studies that some questions rest on, each once."""
+    """Return the studies that the questions need, each once."""
     modules = [import_module(f"answers.{name}") for name in questions]
     return list(dict.fromkeys(study for module in modules for study in module.STUDIES))
 
 
-def _render(name: str, words: dict[str, Any]) -> str:
+def _render(name: str, fields: Mapping[str, Any]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    # Markdown, so nothing is escaped.
+    # The output is Markdown, so nothing is escaped.
     pages = Environment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=False, trim_blocks=True)
-    return pages.get_template(f"{name}.md").render(words).strip()
+    return pages.get_template(f"{name}.md").render(fields).strip()
 
 
-def _unborne(answers: dict[str, Answer]) -> bool:
-    """Name the claims that the numbers do not bear out; tell whether there are any."""
+def _unsupported(answers: dict[str, Answer]) -> bool:
+    """Print the claims that the numbers do not support; return whether there are any."""
     for name, answer in answers.items():
         wrong = [claim for claim, holds in answer.claims.items() if not holds]
         print(f"{name}: {len(answer.claims) - len(wrong)} of {len(answer.claims)} claims hold", file=sys.stderr)
         for claim in wrong:
-            print(f"  not borne out: {claim}", file=sys.stderr)
+            print(f"  not supported: {claim}", file=sys.stderr)
     return any(not holds for answer in answers.values() for holds in answer.claims.values())
 
 
 def _differs(text: str, page: Path) -> bool:
-    """Tell whether the page does not hold the text, and where it first does not."""
+    """Print the first lines of the text that the page lacks; return whether the page lacks any of it."""
     written = page.read_text() if page.exists() else ""
     known = set(written.splitlines())
     missing = [line for line in text.splitlines() if line not in known]
@@ -138,7 +140,7 @@ def _write(text: str, answers: dict[str, Answer], out: Path) -> None:
 
 
 def _picture(content: bytes, path: Path) -> None:
-    """Write a picture with as few colours as it needs, a third of the bytes."""
+    """Write a picture with a palette of few colours, which takes a third of the bytes."""
     from PIL import Image
 
     Image.open(io.BytesIO(content)).convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT).save(

@@ -110,7 +110,7 @@ def test_a_level_of_leaky_relu_is_the_least_of_a_grid():
 
 
 def test_a_changed_number_fails_the_check(uri, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(script, "_unborne", lambda answers: False)  # a small study bears out little
+    monkeypatch.setattr(script, "_unsupported", lambda answers: False)  # a small study supports little
     page = tmp_path / "findings.md"
     text = printed(uri, capsys).out
     page.write_text(f"# Findings\n\n{text}\nThe end.\n")
@@ -124,7 +124,7 @@ def test_a_changed_number_fails_the_check(uri, tmp_path, capsys, monkeypatch):
 
 def test_a_claim_that_the_numbers_do_not_bear_out_fails(uri, capsys):
     assert script.main(["--only", "width", "--uri", uri, "--override", *SMALL]) == 1
-    assert "not borne out: each step in width up to 12 converges more often" in capsys.readouterr().err
+    assert "not supported: each step in width up to 12 converges more often" in capsys.readouterr().err
 
 
 def test_a_study_that_is_not_there_is_named_in_one_line(uri, capsys):

@@ -1,1 +1,1 @@
-"""What the studies answer; a question's module has STUDIES and `answer(studies)`, and beside it its words, a .md."""
+"""The sections of docs/findings.md: a module with STUDIES and `answer(studies)`, and a template, for each question."""

@@ -39,7 +39,7 @@ def answer(studies: Studies) -> Answer:
     leaky = chosen(slow, arch__activation="leaky_relu")
     straight = chosen(one_of["elu"], outcome="stuck_ln2")["seed"].tolist()
     longer = [_straight(seed) for seed in straight]
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "relu": rate(one_of["relu"]),
@@ -85,7 +85,7 @@ def answer(studies: Studies) -> Answer:
         "sigmoid networks that converge wait at ln 2 first": waited["sigmoid"][0] > 0.1 * waited["sigmoid"][1],
     }
     title = "Which activation learns XOR?"
-    return Answer(words, claims, {"activations": lambda: convergence_maps(rates, BY, title=title)})
+    return Answer(fields, claims, {"activations": lambda: convergence_maps(rates, BY, title=title)})
 
 
 def _straight(seed: int) -> bool:

@@ -1,4 +1,4 @@
-"""The form of an answer: words for the page, the claims that its sentences rest on, pictures; and how numbers read."""
+"""The answer to a question: fields of its template, claims and pictures; and how numbers are written."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ FACTORS = {
     "init.std": "std",
     "optimizer.name": "optimizer",
 }
-"""What the page calls a parameter, where it does not call it by its own name."""
+"""The names of settings on the page, where they differ from the configuration's."""
 
-LEVEL = 0.05
-"""A difference is called one where its p, corrected by Holm's method, is below this."""
+SIGNIFICANCE = 0.05
+"""A difference is called significant if its p, with Holm's correction, is below this."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,25 @@ class Answer:
 
     Attributes
     ----------
-    words : what its part of the page is filled in with
-    claims : what the sentences say, each with whether the numbers bear it out
-    pictures : by the names of their files, each drawn when it is asked for
+    fields : what its template is filled in with
+    claims : what the sentences say, and whether the numbers support it
+    pictures : functions that draw them, by the names of their files
     """
 
-    words: Mapping[str, Any]
+    fields: Mapping[str, Any]
     claims: Mapping[str, bool]
     pictures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
 
 
 def chosen(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
-    """Return the rows with these values; a dot in a column's name is written as two underscores."""
+    """Return the rows with these values; write a dot in a column's name as two underscores."""
     for key, value in values.items():
         table = table[table[key.replace("__", ".")] == value]
     return table
 
 
 def row(table: pd.DataFrame, **values: Any) -> Any:
-    """Return the one row with these values."""
+    """Return the only row with these values."""
     found = chosen(table, **values)
     if len(found) != 1:
         raise LookupError(f"one row must have {values}; got {len(found)}")
@@ -57,12 +57,12 @@ def row(table: pd.DataFrame, **values: Any) -> Any:
 
 
 def rate(runs: pd.DataFrame, outcome: str = "converged") -> str:
-    """Say how often runs have an outcome: ``44.5 % (89 of 200; 37.8 to 51.4 %)``."""
+    """Write how often runs have an outcome: ``44.5 % (89 of 200; 37.8 to 51.4 %)``."""
     return share(int((runs["outcome"] == outcome).sum()), len(runs))
 
 
 def share(count: int, n: int) -> str:
-    """Say a count of n with Wilson's interval at 95 %."""
+    """Write a count of n as a rate with Wilson's interval at 95 %."""
     if n == 0:
         return "none of 0"
     low, high = statistics.wilson(count, n)
@@ -70,13 +70,13 @@ def share(count: int, n: int) -> str:
 
 
 def brief(runs: pd.DataFrame, outcome: str = "converged") -> str:
-    """Say a rate in a table's cell, in %, with its interval: ``44.5 (37.8 to 51.4)``."""
+    """Write a rate for a table, in % with its interval: ``44.5 (37.8 to 51.4)``."""
     count, n = int((runs["outcome"] == outcome).sum()), len(runs)
     return f"{percent(count / n)} ({' to '.join(map(percent, statistics.wilson(count, n)))})"
 
 
 def percent(value: float) -> str:
-    """Write a rate in percent with one decimal, 0 and 100 only for what is exactly so."""
+    """Write a rate in percent with one decimal; 0 and 100 stand only for exactly 0 and 1."""
     text = f"{100.0 * value:.1f}"
     if text in ("0.0", "100.0"):
         return text[:-2] if value in (0.0, 1.0) else "0.1" if text == "0.0" else "99.9"
@@ -84,7 +84,7 @@ def percent(value: float) -> str:
 
 
 def difference(pair: Any) -> str:
-    """Say what a row of `statistics.compare` found: b - a with its interval, the seeds that part, and p."""
+    """Write a row of `statistics.compare`: b - a with its interval, the seeds that differ, and p."""
     points, low, high = (f"{100.0 * pair[name] + 0.0:+.1f}" for name in ("difference", "low", "high"))
     how = f"{pair['only_b']:,} only there, {pair['only_a']:,} only here" if pair["method"] == "paired" else ""
     inside = "; ".join(filter(None, [f"{low} to {high}", how, probability(pair["p_holm"])]))
@@ -94,7 +94,7 @@ def difference(pair: Any) -> str:
 def against(
     runs: pd.DataFrame, factor: str, reference: Any, *, within: Sequence[str] = (), outcome: str = "converged"
 ) -> pd.DataFrame:
-    """Compare each value of a factor with one of them, which stands as a; Holm over these pairs only."""
+    """Compare each value of a factor with a reference, which stands as a; Holm's correction is over these pairs."""
     from xorlab.statistics.comparison import holm
 
     others = sorted(set(runs[factor]) - {reference}, key=natural)
@@ -115,7 +115,7 @@ def turned(pair: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def moved_on(runs: pd.DataFrame, factor: str, before: Any, after: Any, *, to: str) -> tuple[int, int]:
-    """Count the seeds at ln 2 with one value of a factor and not with another: those with an outcome, and all."""
+    """Of the seeds at ln 2 before and not after, count those with the outcome `to` after, and all of them."""
     ends = runs.pivot(index="seed", columns=factor, values="outcome")
     left = ends[after][(ends[before] == "stuck_ln2") & (ends[after] != "stuck_ln2")]
     return int((left == to).sum()), len(left)
@@ -129,12 +129,12 @@ def probability(p: float) -> str:
 
 
 def differs(pair: Any) -> bool:
-    """Tell whether a row of `statistics.compare` is a difference."""
-    return bool(pair["p_holm"] < LEVEL)
+    """Return whether a row of `statistics.compare` is a significant difference."""
+    return bool(pair["p_holm"] < SIGNIFICANCE)
 
 
 def grid(runs: pd.DataFrame, down: Sequence[str], across: str, *, outcome: str = "converged") -> str:
-    """Return a Markdown table of an outcome's rates in %, with their intervals, over some factors and one more."""
+    """Return a Markdown table of an outcome's rates in % with their intervals: factors down, one more across."""
     rates = chosen(statistics.rates(runs, [*down, across], outcomes=[outcome]), outcome=outcome)
     columns = sorted(rates[across].unique(), key=natural)
     found = {tuple(cell[[*down, across]]): cell for _, cell in rates.iterrows()}
@@ -144,12 +144,12 @@ def grid(runs: pd.DataFrame, down: Sequence[str], across: str, *, outcome: str =
 
 
 def named(factor: str) -> str:
-    """Return what the page calls a parameter."""
+    """Return the page's name of a setting."""
     return FACTORS.get(factor, factor)
 
 
 def plain(value: Any) -> str:
-    """Return a setting's value as the page writes it: the width of one layer without its brackets."""
+    """Return a setting's value as the page writes it; a single layer's width has no brackets."""
     return short(value).strip("[]")
 
 

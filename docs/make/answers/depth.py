@@ -24,7 +24,7 @@ def answer(studies: Studies) -> Answer:
     dead = int((narrow["cause"] == "all_dead").sum())
     low, high = theory.born_dead(2, 5)
     four = pairs[pairs["b"] == 4].set_index(["arch.activation", "width"])
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "flat": f"{(none['outcome'] == 'converged').sum()} of {len(none)} runs",
@@ -71,7 +71,7 @@ def answer(studies: Studies) -> Answer:
     title = "Two units a layer: does depth help?"
     both = ["converged", "stuck_ln2"]
     draw = lambda: rates_along(rates, "layers", hue="arch.activation", outcomes=both, title=title)  # noqa: E731
-    return Answer(words, claims, {"depth": draw})
+    return Answer(fields, claims, {"depth": draw})
 
 
 def _shaped(runs: pd.DataFrame) -> pd.DataFrame:

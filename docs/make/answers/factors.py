@@ -21,7 +21,7 @@ def answer(studies: Studies) -> Answer:
     four = chosen(usual, arch__hidden="[4]")
     kinds = four["arch.activation"] + ", " + four["optimizer.name"]
     rates = statistics.rates(four.assign(network=kinds), ["network", "lr"])
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "cells": str(runs.groupby(BY).ngroups),
@@ -60,7 +60,7 @@ def answer(studies: Studies) -> Answer:
     }
     title = "Four units: does one learning rate suit both optimizers?"
     draw = lambda: rates_along(rates, "lr", hue="network", title=title)  # noqa: E731
-    return Answer(words, claims, {"factors": draw})
+    return Answer(fields, claims, {"factors": draw})
 
 
 def _share(terms: pd.DataFrame, place: int) -> str:

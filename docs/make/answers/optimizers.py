@@ -23,7 +23,7 @@ def answer(studies: Studies) -> Answer:
     times = statistics.medians(chosen(tested, outcome="converged"), ["optimizer.name"]).set_index("optimizer.name")
     own = {name: chosen(tested, optimizer__name=name) for name in NAMES}
     fast = chosen(runs, optimizer__name="adam", lr=1.0)
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "tested": str(len(own["gd"])),
@@ -70,7 +70,7 @@ def answer(studies: Studies) -> Answer:
     title = "Which optimizer learns XOR?"
     outcomes = ["converged", "stuck_ln2"]
     draw = lambda: rates_along(rates, "lr", hue="optimizer.name", outcomes=outcomes, title=title)  # noqa: E731
-    return Answer(words, claims, {"optimizers": draw})
+    return Answer(fields, claims, {"optimizers": draw})
 
 
 def _best(runs: pd.DataFrame) -> float:

@@ -30,7 +30,7 @@ def answer(studies: Studies) -> Answer:
     alike = [_alike(runs, *two) for two in SAME]
     times = statistics.medians(chosen(runs, lr=0.01, outcome="converged"), ["way"]).set_index("way")["median"]
     dead = chosen(one, way="shuffled")
-    words = {
+    fields = {
         "runs": f"{len(both):,}",
         "seeds": str(both["seed"].nunique()),
         "full": rate(chosen(runs, lr=0.1, way="full")),
@@ -69,7 +69,7 @@ def answer(studies: Studies) -> Answer:
     title = "All points at once, or one by one?"
     outcomes = ["converged", "stuck_ln2"]
     draw = lambda: rates_along(rates, "lr", hue="way", outcomes=outcomes, title=title)  # noqa: E731
-    return Answer(words, claims, {"order": draw})
+    return Answer(fields, claims, {"order": draw})
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def answer(studies: Studies) -> Answer:
     stuck = statistics.compare(runs[runs["lr"].isin([1.0, 3.0])], "lr", within=["arch.hidden"], outcome="stuck_ln2")
     widest = pairs.loc[pairs["difference"].abs().idxmax()]
     usual = chosen(runs, lr=0.1)
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "converged": grid(runs, ["arch.hidden"], "lr"),
@@ -62,7 +62,7 @@ def answer(studies: Studies) -> Answer:
             (stuck.apply(differs, axis=1) & (stuck["difference"] > 0)).all()
         ),
     }
-    return Answer(words, claims, {"map": lambda: _map(rates)})
+    return Answer(fields, claims, {"map": lambda: _map(rates)})
 
 
 @matplotlib.rc_context(STYLE)

@@ -27,7 +27,7 @@ def answer(studies: Studies) -> Answer:
     binary = chosen(runs, data__encoding="binary", init__biases="zero")
     three = {"init__biases": "zero", "arch__hidden": "[3]"}
     drawn = chosen(slope, init__biases="drawn")
-    words = {
+    fields = {
         "runs": f"{len(runs) + len(kinks):,}",
         "seeds": str(runs["seed"].nunique()),
         "bipolar_ln2": rate(chosen(zero, arch__hidden="[2]"), "stuck_ln2"),
@@ -61,7 +61,7 @@ def answer(studies: Studies) -> Answer:
     title = "Points at 0 and 1, or at -1 and 1?"
     both = ["converged", "stuck_ln2"]
     draw = lambda: rates_along(rates, "arch.hidden", hue="data.encoding", outcomes=both, title=title)  # noqa: E731
-    return Answer(words, claims, {"points": draw})
+    return Answer(fields, claims, {"points": draw})
 
 
 def _oriented(pair: "pd.Series[float]", first: str = "binary") -> "pd.Series[float]":

@@ -20,7 +20,7 @@ def answer(studies: Studies) -> Answer:
     relu = chosen(usual, arch__activation="relu")
     relu_ln2 = against(relu, "init.std", 1.0, outcome="stuck_ln2")
     causes = pd.concat([small["tanh"], small["sigmoid"]])["cause"]
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "relu_small": rate(small["relu"]),
@@ -57,4 +57,4 @@ def answer(studies: Studies) -> Answer:
     rates = statistics.rates(late, ["arch.activation", "init.std"])
     title = "How large should the first weights be?"
     draw = lambda: rates_along(rates, "init.std", hue="arch.activation", title=title)  # noqa: E731
-    return Answer(words, claims, {"scale": draw})
+    return Answer(fields, claims, {"scale": draw})

@@ -29,7 +29,7 @@ def answer(studies: Studies) -> Answer:
     beyond = runs[(runs["lr"] > EDGE) & (runs["outcome"] == "stuck_other")]
     cycle = (beyond["final_loss"] - beyond["lr"].map(theory.cycle_loss)).abs().max()
     killed = chosen(units, lr=4.0).set_index("seed").loc[good, "outcome"]
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "collapsed": str(len(collapsed)),
@@ -76,4 +76,4 @@ def answer(studies: Studies) -> Answer:
     }
     title = "What does the learning rate do?"
     draw = lambda: rates_along(rates, "lr", outcomes=["converged", "stuck_ln2", "stuck_other"], title=title)  # noqa: E731
-    return Answer(words, claims, {"speed": draw})
+    return Answer(fields, claims, {"speed": draw})

@@ -25,7 +25,7 @@ def answer(studies: Studies) -> Answer:
     widest = narrow.loc[narrow["difference"].abs().idxmax()]
     apart = wide[wide.apply(differs, axis=1)]
     torch = chosen(stuck, arch__hidden="[3]", b="torch_default").iloc[0]
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "schemes": str(drawn["init.name"].nunique()),
@@ -50,7 +50,7 @@ def answer(studies: Studies) -> Answer:
     }
     rates = statistics.rates(runs, BY, outcomes=["converged", "stuck_ln2"])
     title = "Which start learns XOR?"
-    return Answer(words, claims, {"start": lambda: convergence_maps(rates, [*BY[::-1]], title=title)})
+    return Answer(fields, claims, {"start": lambda: convergence_maps(rates, [*BY[::-1]], title=title)})
 
 
 def _span(runs: pd.DataFrame, width: str) -> str:

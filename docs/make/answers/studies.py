@@ -1,4 +1,4 @@
-"""The studies of conf/experiment in the store: found by their command, trained where they are missing, read."""
+"""The studies of conf/experiment in MLflow: found by their command, trained if missing, read."""
 
 import os
 import shlex
@@ -24,8 +24,8 @@ class Studies:
 
     Attributes
     ----------
-    uri : the tracking store; None is what xorlab takes by itself
-    overrides : what is added to each study's command, for a smaller one
+    uri : the tracking store; None for xorlab's default
+    overrides : settings added to each study's command, for a smaller study
     """
 
     uri: str | None = None
@@ -33,11 +33,11 @@ class Studies:
     _read: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def arguments(self, name: str) -> list[str]:
-        """Return what follows ``python train.py`` in the command of a study."""
+        """Return the arguments of ``python train.py`` for a study."""
         return ["-m", f"experiment={name}", *self.overrides]
 
     def find(self, name: str) -> Any:
-        """Return the row of a study's latest sweep that came to its end; None where there is none."""
+        """Return the row of a study's latest finished sweep; None if there is none."""
         try:
             sweeps = runs.sweeps(self.uri)
         except XorlabError:  # a store without runs
@@ -50,23 +50,23 @@ class Studies:
         return None if found.empty else found.iloc[0]
 
     def train(self, name: str) -> None:
-        """Train a study by its own command, unless the store has it."""
+        """Train a study by its command, unless the store has it."""
         if self.find(name) is not None:
             return
         command = ["python", "train.py", *self.arguments(name)]
         print(shlex.join(command), flush=True)
-        place = {} if self.uri is None else {"MLFLOW_TRACKING_URI": self.uri}
-        settings: Any = {"cwd": ROOT, "env": os.environ | place, "stdout": subprocess.DEVNULL}
+        store = {} if self.uri is None else {"MLFLOW_TRACKING_URI": self.uri}
+        settings: Any = {"cwd": ROOT, "env": os.environ | store, "stdout": subprocess.DEVNULL}
         if status := subprocess.run([sys.executable, *command[1:]], check=False, **settings).returncode:
             raise XorlabError(f"study {name} must train to its end; its command exited with {status}")
 
     def load(self, name: str) -> pd.DataFrame:
-        """Read the runs of a study, all that it asked for, by the numerics of this program.
+        """Read all runs of a study.
 
         Raises
         ------
         XorlabError
-            Where the study is not there, or not whole.
+            If the study is missing or incomplete, or was trained by another version of the numerics.
         """
         if name not in self._read:
             sweep = self.find(name)
@@ -78,10 +78,10 @@ class Studies:
 
 
 def _whole(name: str, found: pd.DataFrame, asked: int) -> pd.DataFrame:
-    """Return the runs of a study if they are as many as were asked for and of one kind."""
-    told = found.dropna(subset="outcome")
-    if not len(told) == len(found) == asked:
-        raise XorlabError(f"study {name} must have an outcome for each of {asked:,} runs; got {len(told):,}")
-    if (other := told["numerics"] != str(NUMERICS)).any():
-        raise XorlabError(f"study {name} must be of numerics {NUMERICS}; got {told['numerics'][other].iloc[0]}")
-    return told
+    """Return the runs of a study if none is missing and all have this version of the numerics."""
+    ended = found.dropna(subset="outcome")
+    if not len(ended) == len(found) == asked:
+        raise XorlabError(f"study {name} must have an outcome for each of {asked:,} runs; got {len(ended):,}")
+    if (other := ended["numerics"] != str(NUMERICS)).any():
+        raise XorlabError(f"study {name} must be of numerics {NUMERICS}; got {ended['numerics'][other].iloc[0]}")
+    return ended

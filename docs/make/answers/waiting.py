@@ -41,7 +41,7 @@ def answer(studies: Studies) -> Answer:
     won = ends["leaky_relu"] == "converged"
     resting = {"others": ["stuck_0.347", "stuck_0.477"], "stuck_ln2": ["stuck_ln2"]}
     released = {name: won[ends["relu"].isin(outcomes)] for name, outcomes in resting.items()}
-    words = {
+    fields = {
         "seeds": str(runs["seed"].nunique()),
         "runs": f"{len(runs):,}",
         "relu": difference(row(pairs, arch__activation="relu")),
@@ -77,7 +77,7 @@ def answer(studies: Studies) -> Answer:
     }
     curves = statistics.survival(chosen(usual, epochs=100_000), ["arch.activation"])
     title = "How long until a run has converged?"
-    return Answer(words, claims, {"waiting": lambda: survival_curves(curves, ["arch.activation"], title=title)})
+    return Answer(fields, claims, {"waiting": lambda: survival_curves(curves, ["arch.activation"], title=title)})
 
 
 def leaky_level() -> float:

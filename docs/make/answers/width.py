@@ -32,7 +32,7 @@ def answer(studies: Studies) -> Answer:
     enough = [width for width in widths if converged.loc[width, "low"] >= ENOUGH]
     stuck = {width: chosen(runs, arch__hidden=width) for width in widths}
     at_ln2 = chosen(runs, outcome="stuck_ln2")
-    words = {
+    fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "enough": enough[0].strip("[]") if enough else "none of these",
@@ -70,7 +70,7 @@ def answer(studies: Studies) -> Answer:
     }
     title = "How wide must a hidden layer be?"
     draw = lambda: rates_along(rates, "arch.hidden", outcomes=["converged", "stuck_ln2"], bounds=bounds, title=title)  # noqa: E731
-    return Answer(words, claims, {"width": draw})
+    return Answer(fields, claims, {"width": draw})
 
 
 def _part(converged: pd.DataFrame, width: str) -> float:
