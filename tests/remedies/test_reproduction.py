@@ -9,7 +9,7 @@ import pytest
 
 from xorlab.errors import XorlabError
 from xorlab.remedies.verification import verify
-from xorlab.runs import recorded
+from xorlab.runs import single
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
 from xorlab.spec.options import Options
 from xorlab.sweep.jobs import Job
@@ -49,13 +49,13 @@ def test_runs_of_any_length_spacing_ending_and_artifacts_are_identical(store_uri
         log_every = draw.choice([1, 7, 20, draw.randint(2, 500)])
         ids = record(store_uri, tmp_path, specs, log_every=log_every, artifacts=artifacts)
         for run_id, spec in zip(ids, specs, strict=True):
-            assert verify(recorded.recall(run_id, store_uri), store_uri).identical, (spec, log_every, artifacts)
+            assert verify(single.find(run_id, store_uri), store_uri).identical, (spec, log_every, artifacts)
 
 
 @pytest.mark.parametrize(("epochs", "log_every"), [(200, 20), (9, 1), (2, 7)])
 def test_every_epoch_that_is_deleted_is_found(store_uri, tmp_path, epochs, log_every):
     (run_id,) = record(store_uri, tmp_path, [RunSpec(epochs=epochs)], log_every=log_every)
-    run = recorded.recall(run_id, store_uri)
+    run = single.find(run_id, store_uri)
     assert verify(run, store_uri).identical
     for gone in [*range(0, epochs, log_every), epochs - 1]:
         with sqlite3.connect(tmp_path / "mlflow.db") as connection:
@@ -71,7 +71,7 @@ def test_every_epoch_that_is_deleted_is_found(store_uri, tmp_path, epochs, log_e
 
 def test_a_record_of_an_earlier_version_has_its_spacing_inferred(store_uri, tmp_path):
     (run_id,) = record(store_uri, tmp_path, [RunSpec(epochs=200)], log_every=20)
-    run = recorded.recall(run_id, store_uri)
+    run = single.find(run_id, store_uri)
     old = replace(run, tags={key: value for key, value in run.tags.items() if key != "log_every"})
     assert verify(old, store_uri).identical
 
@@ -79,7 +79,7 @@ def test_a_record_of_an_earlier_version_has_its_spacing_inferred(store_uri, tmp_
 def test_weights_that_are_gone_are_one_line(store_uri, tmp_path, weights):
     spec = RunSpec(epochs=5, init=InitSpec(name="file", path=str(weights)))
     (run_id,) = record(store_uri, tmp_path, [spec], artifacts="none")
-    run = recorded.recall(run_id, store_uri)
+    run = single.find(run_id, store_uri)
     weights.rename(weights.with_suffix(".moved"))
     try:
         with pytest.raises(XorlabError, match=r"initial_weights\.npz"):

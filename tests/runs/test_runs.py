@@ -8,7 +8,7 @@ from pandas.testing import assert_frame_equal
 import servers
 from xorlab import runs
 from xorlab.errors import XorlabError
-from xorlab.runs import reading
+from xorlab.runs import client_reader
 from xorlab.tracking import store
 from xorlab.tracking.tracker import Record, Tracker
 
@@ -64,7 +64,7 @@ def write(client):
 
 def by_client(monkeypatch):
     """Make reading take the way of a store whose tables are not known."""
-    monkeypatch.setattr(reading, "reader", reading.Client)
+    monkeypatch.setattr(store, "engine", lambda uri: None)
 
 
 def test_load_gives_a_row_a_run_with_what_was_logged(store_uri, ids):
@@ -152,10 +152,10 @@ def test_load_refuses_an_experiment_that_is_not_there(store_uri, ids):
 
 
 def test_the_client_reads_beyond_its_first_page(store_uri, tmp_path, monkeypatch):
-    records = [Record(name=f"r{seed}", params={"seed": str(seed)}) for seed in range(reading.PAGE + 1)]
+    records = [Record(name=f"r{seed}", params={"seed": str(seed)}) for seed in range(client_reader.PAGE + 1)]
     Tracker(store_uri, "xorlab", folder=tmp_path).write(records)
     by_client(monkeypatch)
-    assert runs.load(store_uri)["seed"].tolist() == list(range(reading.PAGE + 1))
+    assert runs.load(store_uri)["seed"].tolist() == list(range(client_reader.PAGE + 1))
 
 
 def test_curves_are_what_was_logged(store_uri, ids, monkeypatch):

@@ -18,13 +18,13 @@ def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from xorlab.remedies import verification
-    from xorlab.runs import recorded
+    from xorlab.runs import single
     from xorlab.spec.text import title
     from xorlab.sweep import terminal
     from xorlab.sweep.tables import Table
     from xorlab.tracking import provenance
 
-    run = recorded.recall(options.run, options.uri, experiment=options.experiment)
+    run = single.find(options.run, options.uri, experiment=options.experiment)
     comparison = verification.verify(run, options.uri)
     print(f"{title(run.spec)}\nRun {run.run_id} of {run.start:%d %b %Y, %H:%M} UTC\n")
     print(verification.describe(comparison), end="\n\n")

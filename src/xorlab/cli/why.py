@@ -10,7 +10,7 @@ from xorlab.cli import arguments
 if TYPE_CHECKING:
     from xorlab.remedies.summary import Section
     from xorlab.remedies.trials import Trials
-    from xorlab.runs.recorded import Recalled
+    from xorlab.runs.single import StoredRun
 
 
 def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
@@ -29,15 +29,15 @@ def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
 def _why(options: argparse.Namespace) -> int:
     from xorlab.diagnosis import wording
     from xorlab.remedies import summary, trials
-    from xorlab.runs import recorded
+    from xorlab.runs import single
     from xorlab.spec.text import title
 
     store = {"uri": options.uri, "experiment": options.experiment}
-    sweep = options.sweep or recorded.sweep(options.run, **store)
+    sweep = options.sweep or single.find_sweep(options.run, **store)
     if sweep is None:
-        runs = [recorded.recall(options.run, **store)]
+        runs = [single.find(options.run, **store)]
     else:
-        runs, count = recorded.unconverged(sweep, **store)
+        runs, count = single.find_unconverged(sweep, **store)
         print(f"{len(runs):,} of {count:,} runs of the sweep did not converge.\n")
         if not runs:
             return 0
@@ -57,7 +57,7 @@ def _why(options: argparse.Namespace) -> int:
     return 0
 
 
-def _log(runs: "Sequence[Recalled]", tried: "Sequence[Trials]", options: argparse.Namespace) -> None:
+def _log(runs: "Sequence[StoredRun]", tried: "Sequence[Trials]", options: argparse.Namespace) -> None:
     from xorlab.remedies import summary
     from xorlab.tracking import store
     from xorlab.tracking.tracker import Tracker

@@ -11,8 +11,8 @@ from xorlab.errors import XorlabError
 from xorlab.numerics import training
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import Trained
-from xorlab.runs import recorded
-from xorlab.runs.recorded import Recalled
+from xorlab.runs import single
+from xorlab.runs.single import StoredRun
 from xorlab.tracking.records import LOG_EVERY
 
 Array = NDArray[np.float64]
@@ -43,12 +43,12 @@ class Comparison:
         return not self.differs.any()
 
 
-def verify(run: Recalled, uri: str | None = None) -> Comparison:
+def verify(run: StoredRun, uri: str | None = None) -> Comparison:
     """Train a recorded run again and compare its losses with the record.
 
     Parameters
     ----------
-    run : the run, as `recorded.recall` reads it
+    run : the run, as `single.find` reads it
     uri : the tracking store
 
     Raises
@@ -56,7 +56,7 @@ def verify(run: Recalled, uri: str | None = None) -> Comparison:
     XorlabError
         Where the record has none of the run's losses, or the weights that it started from are gone.
     """
-    epochs, losses = recorded.curve(run, uri)
+    epochs, losses = single.losses(run, uri)
     trained = training.train([run.spec], initial=_initial_weights(run, uri))
     if not epochs.size and trained.epochs[0]:
         raise XorlabError(f"RUN must have losses on record; got {run.run_id}, which has none")
@@ -64,14 +64,14 @@ def verify(run: Recalled, uri: str | None = None) -> Comparison:
     return compare(epochs, losses, run.metrics.get("final_loss", np.nan), trained, log_every=log_every)
 
 
-def _initial_weights(run: Recalled, uri: str | None) -> dict[str, Array] | None:
+def _initial_weights(run: StoredRun, uri: str | None) -> dict[str, Array] | None:
     """Return the recorded weights of a run that started from a file; None where the specification says enough."""
     path = run.spec.init.path
     if path is None:
         return None
-    weights = recorded.weights(run, uri)
+    weights = single.initial_weights(run, uri)
     if weights is None and not Path(path).is_file():
-        raise XorlabError(f"run {run.run_id} must carry {recorded.INITIAL}, or {path} must be there; neither is")
+        raise XorlabError(f"run {run.run_id} must carry {single.INITIAL_WEIGHTS}, or {path} must be there; neither is")
     return weights
 
 

@@ -3,6 +3,8 @@
 Here: everything that is read. Not here: anything computed from it (`statistics`).
 """
 
-from xorlab.runs.table import COMMIT, KIND, PARENT, curves, diff, load, plan, sweeps
+from xorlab.runs.parts import KIND, PARENT
+from xorlab.runs.tables import curves, diff, load, plan, sweeps
+from xorlab.tracking.provenance import COMMIT
 
 __all__ = ["COMMIT", "KIND", "PARENT", "curves", "diff", "load", "plan", "sweeps"]

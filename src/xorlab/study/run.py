@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from xorlab.diagnosis.outcomes import phrase
 from xorlab.errors import XorlabError
-from xorlab.runs import recorded
+from xorlab.runs import single
 from xorlab.spec import RunSpec
 
 
@@ -36,7 +36,7 @@ def find(name: str, uri: str | None = None, *, experiment: str = "xorlab") -> Ru
     XorlabError
         Where there is no such run, or it has not ended with an outcome.
     """
-    found = recorded.recall(name, uri, experiment=experiment)
+    found = single.find(name, uri, experiment=experiment)
     if "outcome" not in found.tags:
         raise XorlabError(f"RUN must have ended with an outcome; got {found.run_id}, which has none")
     return Run(found.run_id, found.spec, found.tags["outcome"], found.tags.get("cause"))

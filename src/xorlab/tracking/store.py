@@ -54,8 +54,19 @@ def experiment_id(uri: str, name: str) -> str:
     """Return the id of the experiment of this name; create or restore it where need be."""
     with reported(uri):
         database = engine(uri)
-        found = None if database is None else _active_experiment(database, name)
+        found = None if database is None else active_experiment(database, name)
         return _made_experiment(uri, name) if found is None else found
+
+
+def active_experiment(database: sa.Engine, name: str) -> str | None:
+    """Return the id of the active experiment of this name; None where there is none."""
+    columns = schema.EXPERIMENTS.c
+    query = sa.select(columns.experiment_id).where(
+        columns.name == name, columns.lifecycle_stage == "active", columns.workspace == "default"
+    )
+    with database.connect() as connection:
+        found = connection.scalar(query)
+    return None if found is None else str(found)
 
 
 def add_views(uri: str, experiment_id: str) -> None:
@@ -205,16 +216,6 @@ PREPARATIONS: dict[str, Callable[[str], Any]] = {
     "http": _prepare_server,
     "https": _prepare_server,
 }
-
-
-def _active_experiment(database: sa.Engine, name: str) -> str | None:
-    columns = schema.EXPERIMENTS.c
-    query = sa.select(columns.experiment_id).where(
-        columns.name == name, columns.lifecycle_stage == "active", columns.workspace == "default"
-    )
-    with database.connect() as connection:
-        found = connection.scalar(query)
-    return None if found is None else str(found)
 
 
 def _made_experiment(uri: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""MLflow into pandas: the table of runs, their loss curves, the sweeps."""
+"""The tables of runs, sweeps, losses and plans, as pandas frames."""
 
 import io
 import re
@@ -6,20 +6,13 @@ import re
 import pandas as pd
 
 from xorlab.errors import XorlabError
-from xorlab.runs import reading
 from xorlab.runs.columns import typed
+from xorlab.runs.parts import KIND, PARENT, Parts
+from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec.text import PARAMETERS
 from xorlab.tracking import store
+from xorlab.tracking.provenance import COMMIT
 from xorlab.tracking.records import DIFF, PLAN
-
-PARENT = "mlflow.parentRunId"
-"""MLflow's tag of a nested run: the id of the run it belongs to."""
-
-COMMIT = "mlflow.source.git.commit"
-"""MLflow's tag of the commit that a run was made with."""
-
-KIND = "xorlab.kind"
-"""The tag that tells a sweep from a run."""
 
 MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
 """The metrics that every table of runs has a column for, even if no run has a value."""
@@ -56,10 +49,8 @@ def load(
     """
     address = store.uri(uri)
     parent = None if sweep is None else _find(sweeps(address, experiment=experiment), sweep)
-    reader = reading.reader(address)
-    if filter:
-        reader = reading.Client(address, search=filter)
-    found = _parts(reader, experiment, tag=(PARENT, parent) if parent else None)
+    reader = open_reader(address, search=filter or None)
+    found = reader.runs(experiment_id(reader, experiment), tag=(PARENT, parent) if parent else None)
     table = _table(found, kind="run")
     order = [*(key for key in PARAMETERS if key in table), "start", "run_id"]
     return table.sort_values(order, ignore_index=True)
@@ -67,7 +58,8 @@ def load(
 
 def sweeps(uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame:
     """Read an experiment's sweeps, the latest first: run_id, name, status, start, duration, commit, tags, metrics."""
-    found = _parts(reading.reader(store.uri(uri)), experiment, tag=(KIND, "sweep"))
+    reader = open_reader(store.uri(uri))
+    found = reader.runs(experiment_id(reader, experiment), tag=(KIND, "sweep"))
     return _table(found, kind="sweep").sort_values(["start", "run_id"], ascending=False, ignore_index=True)
 
 
@@ -90,7 +82,7 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
         Columns run_id, epoch, loss; runs in the order of `runs`, epochs ascending. Where a run was written
         twice the later value counts.
     """
-    reader = reading.reader(store.uri(uri))
+    reader = open_reader(store.uri(uri))
     if points is None:
         found = reader.losses(runs["run_id"].tolist())
     else:
@@ -126,14 +118,7 @@ def diff(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> s
 
 def _artifact(sweep: str, uri: str | None, experiment: str, name: str) -> bytes | None:
     address = store.uri(uri)
-    return reading.artifact(address, _find(sweeps(address, experiment=experiment), sweep), name)
-
-
-def _parts(reader: reading.Reader, experiment: str, *, tag: tuple[str, str] | None) -> reading.Parts:
-    found = reader.experiment(experiment)
-    if found is None:
-        raise XorlabError(f"experiment must be one that has runs; got {experiment!r}")
-    return reader.runs(found, tag=tag)
+    return open_reader(address).artifact(_find(sweeps(address, experiment=experiment), sweep), name)
 
 
 def _find(table: pd.DataFrame, sweep: str) -> str:
@@ -148,7 +133,7 @@ def _find(table: pd.DataFrame, sweep: str) -> str:
     return str(found.iloc[0])
 
 
-def _table(parts: reading.Parts, *, kind: str) -> pd.DataFrame:
+def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
     """Join what runs carry to one row a run, and keep those of one kind: run or sweep."""
     sweep_ids = parts.tags["run_id"][(parts.tags["key"] == KIND) & (parts.tags["value"] == "sweep")]
     info = parts.info[parts.info["run_id"].isin(sweep_ids) == (kind == "sweep")].set_index("run_id")

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 
 from xorlab.errors import XorlabError
-from xorlab.runs import recorded
+from xorlab.runs import single
 from xorlab.spec import RunSpec, text
+from xorlab.tracking import store
 from xorlab.tracking.tracker import Record, Tracker
-
-pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
 
 def record(spec, **tags):
@@ -30,19 +29,27 @@ def written(store_uri, tmp_path):
     return store_uri, [*ids, parent, *below]
 
 
-def test_a_run_is_recalled_by_its_id_or_its_beginning(written):
-    uri, ids = written
+@pytest.fixture(params=["sql", "client"])
+def read(request, written, monkeypatch):
+    """The same, read in one of the two ways."""
+    if request.param == "client":
+        monkeypatch.setattr(store, "engine", lambda uri: None)
+    return written
+
+
+def test_a_run_is_found_by_its_id_or_the_beginning_of_it(read):
+    uri, ids = read
     for run in (ids[0], ids[0][:12]):
-        found = recorded.recall(run, uri)
+        found = single.find(run, uri)
         assert (found.run_id, found.spec, found.experiment) == (ids[0], RunSpec(seed=1), "xorlab")
-    epochs, losses = recorded.curve(found, uri)
+    epochs, losses = single.losses(found, uri)
     assert (epochs.tolist(), losses.tolist()) == ([0, 1, 2], [0.9, 0.8, 0.7])
 
 
-def test_a_sweep_gives_its_unconverged_runs(written):
-    uri, ids = written
+def test_the_unconverged_runs_of_a_sweep(read):
+    uri, ids = read
     for name in ("latest", ids[2], ids[2][:12]):
-        found, count = recorded.unconverged(name, uri)
+        found, count = single.find_unconverged(name, uri)
         assert ([each.run_id for each in found], count) == ([ids[4]], 2)
 
 
@@ -51,15 +58,15 @@ def test_the_latest_run_is_the_one_that_began_last_and_no_sweep(store_uri, tmp_p
     early, late = (replace(record(RunSpec(seed=start)), start=start) for start in (1, 2))
     sweep = Record(name="sweep", tags={"xorlab.kind": "sweep"}, start=3)
     ids = tracker.write([late, early, sweep])
-    assert recorded.recall("latest", store_uri).run_id == ids[0]
+    assert single.find("latest", store_uri).run_id == ids[0]
 
 
-def test_a_sweep_is_known_by_its_id_and_as_the_latest(written):
-    uri, ids = written
+def test_a_sweep_is_found_by_its_id_or_the_beginning_of_it(read):
+    uri, ids = read
     for name in (ids[2], ids[2][:12]):
-        assert recorded.sweep(name, uri) == ids[2]
+        assert single.find_sweep(name, uri) == ids[2]
     for name in (ids[0], ids[3], "f" * 32):
-        assert recorded.sweep(name, uri) is None
+        assert single.find_sweep(name, uri) is None
 
 
 @pytest.mark.parametrize("nested", [True, False])
@@ -68,18 +75,18 @@ def test_the_latest_is_a_sweep_where_its_run_began_last(store_uri, tmp_path, nes
     (sweep,) = tracker.write([Record(name="sweep", tags={"xorlab.kind": "sweep"}, start=1)])
     tracker.write([replace(record(RunSpec(seed=1)), start=2)], parent=sweep)
     tracker.write([replace(record(RunSpec(seed=2)), start=1 if nested else 3)])
-    assert recorded.sweep("latest", store_uri) == (sweep if nested else None)
+    assert single.find_sweep("latest", store_uri) == (sweep if nested else None)
 
 
-def test_what_names_no_run_is_refused(written):
-    uri, ids = written
+def test_what_names_no_run_is_refused(read):
+    uri, ids = read
     for run in ("", "zz", "%", "f" * 32):
         with pytest.raises(XorlabError, match=r"which is no run$"):
-            recorded.recall(run, uri)
+            single.find(run, uri)
     with pytest.raises(XorlabError, match="which is a sweep"):
-        recorded.recall(ids[2], uri)
+        single.find(ids[2], uri)
     with pytest.raises(XorlabError, match="experiment must be one that has runs; got 'other'"):
-        recorded.recall(ids[0], uri, experiment="other")
+        single.find(ids[0], uri, experiment="other")
 
 
 def test_a_beginning_that_two_runs_have_is_refused(store_uri, tmp_path):
@@ -87,7 +94,7 @@ def test_a_beginning_that_two_runs_have_is_refused(store_uri, tmp_path):
     digits = [run_id[0] for run_id in ids]
     shared = next(digit for digit in digits if digits.count(digit) > 1)
     with pytest.raises(XorlabError, match=r"which is several$"):
-        recorded.recall(shared, store_uri)
+        single.find(shared, store_uri)
 
 
 def change(uri, table, run_id, key, value):
@@ -109,7 +116,7 @@ def test_a_run_of_another_identity_is_refused(written, table, key, value, said):
     uri, ids = written
     change(uri, table, ids[0], key, value)
     with pytest.raises(XorlabError, match=said) as caught:
-        recorded.recall(ids[0], uri)
+        single.find(ids[0], uri)
     assert "\n" not in str(caught.value)
 
 
@@ -118,10 +125,10 @@ def test_a_run_of_other_numerics_says_so(written):
     change(uri, "tags", ids[0], "spec", "ab" * 32)
     change(uri, "tags", ids[0], "numerics", "0")
     with pytest.raises(XorlabError, match=r"its numerics are 0, these are \d+$"):
-        recorded.recall(ids[0], uri)
+        single.find(ids[0], uri)
 
 
 def test_a_run_of_another_program_is_refused(store_uri, tmp_path):
     (run_id,) = Tracker(store_uri, "xorlab", folder=tmp_path).write([replace(record(RunSpec()), tags={})])
     with pytest.raises(XorlabError, match="must be a run of xorlab's"):
-        recorded.recall(run_id, store_uri)
+        single.find(run_id, store_uri)

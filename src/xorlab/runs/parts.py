@@ -1,0 +1,35 @@
+"""What both readers return: runs as they are stored, and their losses, in pandas frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag of a nested run: the id of the run it belongs to."""
+
+KIND = "xorlab.kind"
+"""The tag that tells a sweep from a run."""
+
+INFO = ("run_id", "name", "status", "start", "end")
+LONG = ("run_id", "key", "value")
+CURVE = ("run_id", "epoch", "loss")
+
+TYPES = {"run_id": "str", "start": "Int64", "end": "Int64", "epoch": "int64", "loss": "float64"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Runs as MLflow stores them: one frame with a row a run (`INFO`), and long frames (`LONG`) of what they carry."""
+
+    info: pd.DataFrame
+    params: pd.DataFrame
+    tags: pd.DataFrame
+    metrics: pd.DataFrame
+
+
+def frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame:
+    """Return rows as a frame with these columns in their types, also where there are no rows."""
+    made = pd.DataFrame(rows, columns=list(names))
+    return made.astype({name: TYPES[name] for name in names if name in TYPES})
