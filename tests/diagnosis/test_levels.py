@@ -7,7 +7,7 @@ import pytest
 
 from partitions import best, partitions
 from xorlab.diagnosis.levels import levels, name, spectrum
-from xorlab.diagnosis.verdict import tolerance, way
+from xorlab.diagnosis.verdict import effective_time, tolerance
 from xorlab.spec import DataSpec, OptimizerSpec, RunSpec
 
 LN2 = math.log(2.0)
@@ -61,15 +61,15 @@ def test_no_two_levels_have_one_name(loss):
             assert len({name(level) for level in found}) == len(found)
 
 
-def test_a_way_is_the_learning_rate_times_the_updates_and_what_momentum_adds():
-    assert way(RunSpec(lr=0.01), 10_000) == pytest.approx(100.0)
-    assert way(RunSpec(lr=0.01, batch_size=1), 2_500) == pytest.approx(100.0)
-    assert way(RunSpec(lr=0.01, batch_size=3), 5_000) == pytest.approx(100.0)
-    assert way(RunSpec(lr=0.001, optimizer=OptimizerSpec(name="momentum")), 10_000) == pytest.approx(100.0)
+def test_the_effective_time_is_lr_times_the_updates_and_what_momentum_adds():
+    assert effective_time(RunSpec(lr=0.01), 10_000) == pytest.approx(100.0)
+    assert effective_time(RunSpec(lr=0.01, batch_size=1), 2_500) == pytest.approx(100.0)
+    assert effective_time(RunSpec(lr=0.01, batch_size=3), 5_000) == pytest.approx(100.0)
+    assert effective_time(RunSpec(lr=0.001, optimizer=OptimizerSpec(name="momentum")), 10_000) == pytest.approx(100.0)
 
 
-def test_the_tolerance_shrinks_with_the_way_between_its_bounds():
+def test_the_tolerance_shrinks_with_the_effective_time_between_its_bounds():
     """Gaps close as C / (lr T), C up to 0.3; a run of that gap is near, for any lr T that leaves room."""
-    ways = np.array([50.0, 100.0, 500.0])
-    assert (tolerance(ways) >= 0.3 / ways).all()
+    times = np.array([50.0, 100.0, 500.0])
+    assert (tolerance(times) >= 0.3 / times).all()
     np.testing.assert_allclose(tolerance(np.array([1e-3, 100.0, 3e5])), [2e-2, 9e-3, 1e-3])

@@ -90,15 +90,6 @@ def test_the_notebook_s_run_is_told_as_it_is_known():
     assert plane.loss == pytest.approx(math.log(2.0), abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("activation", "expected"),
-    [("relu", ("dead", "on", "split", "dead")), ("leaky_relu", ("off", "on", "split", "off")), ("tanh", ())],
-)
-def test_units_are_told_from_their_signs(activation, expected):
-    z = np.array([[-1.0, 1.0, -1.0, 0.0], [-2.0, 0.1, 3.0, -1.0]])
-    assert planes.states(z, activation) == expected
-
-
 numbers = st.floats(-3, 3).map(lambda x: round(x, 3))
 
 

@@ -1,13 +1,14 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from xorlab.diagnosis import wording
-from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.evidence import Evidence
+from xorlab.diagnosis.units import STATES
 from xorlab.diagnosis.verdict import Verdict
 from xorlab.spec import DataSpec, RunSpec
 
@@ -54,34 +55,33 @@ def verdict() -> Callable[..., Verdict]:
 def test_a_probability_of_a_half_is_undecided_and_not_rounded() -> None:
     lines = list(wording.predictions(NOTEBOOK, np.array([1e-14, -1e-14, 2.0, 2.0])))
     assert [line.split()[-1] for line in lines] == ["undecided", "undecided", "right", "wrong"]
-    assert lines[2] == "(1, 0) -> 1:  p = 0.880797  1 right"
+    assert lines[0] == "(0, 0)  target 0  p = 0.500000  undecided"
+    assert lines[2] == "(1, 0)  target 1  p = 0.880797  right"
 
 
-def test_the_least_decided_probability_is_told() -> None:
+def test_the_least_decided_probability() -> None:
     line, *_ = wording.predictions(NOTEBOOK, np.array([-8e-6, 0.0, 0.0, 0.0]))
-    assert line.endswith("0 right")
+    assert line.endswith("right")
 
 
 def test_many_points_are_counted() -> None:
     spec = RunSpec(data=DataSpec(name="noisy_xor", points=10))
     lines = list(wording.predictions(spec, np.full(40, -1.0)))
-    assert len(lines) == wording.SHOWN + 1
-    assert lines[-1] == "… 20 of 40 points are on their side"
+    assert len(lines) == wording.MOST_PREDICTIONS + 1
+    assert lines[-1] == "… 20 of 40 points are on the right side of p = 1/2"
 
 
 @pytest.mark.parametrize(
     ("outcome", "level", "words"),
     [
-        ("stuck_ln2", np.log(2.0), "stuck at ln 2: .* p = 1/2 everywhere"),
-        ("stuck_0.477", 0.4773856, "stuck at 0.477: .* one point from three"),
-        ("stuck_other", None, "none of the data's levels"),
-        ("descending", None, "after 100 epochs, is still moving"),
-        ("diverged", None, "no longer a finite number after 100 epochs"),
+        ("stuck_ln2", np.log(2.0), "^Stuck at ln 2: the loss came to rest at 0.5000. .* p = 1/2 at every point"),
+        ("stuck_0.477", 0.4773856, "^Stuck at 0.477: .* ties three points and separates the fourth"),
+        ("stuck_other", None, "^Stuck at 0.5000. This is not a level of xor.$"),
+        ("descending", None, "^Descending: the loss is 0.5000 after 100 epochs and is still moving"),
+        ("diverged", None, "^Diverged: .* no longer a finite number after 100 epochs"),
     ],
 )
-def test_an_outcome_is_told_in_words(
-    verdict: Callable[..., Verdict], outcome: str, level: float | None, words: str
-) -> None:
+def test_an_outcome_in_words(verdict: Callable[..., Verdict], outcome: str, level: float | None, words: str) -> None:
     said = wording.outcome(NOTEBOOK, verdict(outcome, level), epochs=100)
     assert re.search(words, said)
     assert "\n" not in said
@@ -89,48 +89,60 @@ def test_an_outcome_is_told_in_words(
 
 def test_the_meaning_of_a_level_is_not_claimed_for_other_data(verdict: Callable[..., Verdict]) -> None:
     said = wording.outcome(RunSpec(data=DataSpec(name="parity")), verdict("stuck_ln2", np.log(2.0)), epochs=9)
-    assert "p = 1/2 everywhere" not in said
-    assert "a level of parity" in said
+    assert "p = 1/2" not in said
+    assert said.endswith("Ln 2 is a level of parity.")
 
 
-def test_a_converged_run_tells_since_when(verdict: Callable[..., Verdict]) -> None:
+def test_a_converged_run_says_since_when(verdict: Callable[..., Verdict]) -> None:
     said = wording.outcome(NOTEBOOK, verdict("converged", loss=0.01, reached=812), epochs=1000)
-    assert "from epoch 812 on and ended at 0.0100" in said
+    assert "The loss stays low from epoch 812 on and ended at 0.0100." in said
 
 
 def test_the_verdict_is_a_paragraph_on_units_cause_certainty_and_remedy(verdict: Callable[..., Verdict]) -> None:
     stuck = verdict("stuck_ln2", math.log(2.0), loss=math.log(2.0), cause="affine_collapse", certified=True)
-    said = wording.verdict(NOTEBOOK, stuck, epochs=10_000)
+    said = wording.paragraph(NOTEBOOK, stuck, epochs=10_000)
     assert "Hidden unit 2 is dead, units 1 and 3 are on at every point." in said
-    assert "Cause, affine collapse: every unit is off at every point or on at every point" in said
-    assert "It is proved that gradient descent with this lr stays here for ever." in said
-    assert said.endswith("not more epochs, nor a leaky activation.")
+    assert "Cause: affine collapse. Every unit is off at every point or on at every point." in said
+    assert "Certified by bounds evaluated in floating point: with this lr gradient descent converges to ln 2." in said
+    assert said.endswith(
+        "What helps: another start or a wider layer, rarely an lr above 2 / lambda_max; not more epochs."
+    )
 
 
 def test_what_is_only_observed_is_said_to_be(verdict: Callable[..., Verdict]) -> None:
     tied = verdict("stuck_0.477", 0.4773856, cause="tied_inputs")
-    said = wording.verdict(NOTEBOOK, tied, epochs=10)
-    assert "one output to points with different labels ({00,01,10}|{11})" in said
-    assert "That it stays is observed, not proved." in said
-    assert "stays" not in wording.verdict(NOTEBOOK, verdict("descending", cause="slow"), epochs=10)
+    said = wording.paragraph(NOTEBOOK, tied, epochs=10)
+    assert "the same output to points with different labels. They are {00,01,10}|{11}." in said
+    assert "That it stays here is observed, not proved." in said
+    assert "stays" not in wording.paragraph(NOTEBOOK, verdict("descending", cause="slow"), epochs=10)
 
 
-def test_every_cause_has_words() -> None:
-    assert set(wording.WHY) == {*CAUSES, "unknown"}
-    assert set(wording.HELPS) == set(CAUSES)
+def test_every_state_of_a_unit_has_words() -> None:
+    assert set(wording.UNIT_STATES) == set(STATES)
 
 
 def test_the_description_is_markdown_with_the_evidence(verdict: Callable[..., Verdict]) -> None:
     said = verdict("stuck_ln2", math.log(2.0), loss=math.log(2.0), cause="affine_collapse")
-    text = wording.description(NOTEBOOK, said, epochs=10_000).replace(wording.GAP, "")
+    text = wording.description(NOTEBOOK, said, epochs=10_000).replace(wording.COLUMN_GAP, "")
     assert text.startswith("Stuck at ln 2")
     assert "| final loss | 0.693147 |" in text
-    assert "| epochs near ln2 | 9,852 |" in text
+    assert "| epochs near ln 2 | 9,852 |" in text
     assert "| largest Hessian eigenvalue | 0.684 |" in text
-    assert r"| outputs tie | {00,01,10}\|{11} |" in text
+    assert r"| points with the same output | {00,01,10}\|{11} |" in text
     assert "0.477 |" not in text
 
 
-def test_of_many_points_only_the_highest_level_is_told(verdict: Callable[..., Verdict]) -> None:
-    said = wording.outcome(RunSpec(data=DataSpec(name="noisy_xor")), verdict("stuck_other"), epochs=9)
-    assert "below the highest level; of so many points no other is told" in said
+def test_of_many_points_only_the_highest_level_is_named(verdict: Callable[..., Verdict]) -> None:
+    noisy = RunSpec(data=DataSpec(name="noisy_xor"))
+    assert wording.outcome(noisy, verdict("stuck_other", loss=0.36249), epochs=9) == (
+        "Stuck at 0.3625. This is below ln 2, but with more than 8 points xorlab does not name the lower levels."
+    )
+    above = wording.outcome(noisy, verdict("stuck_other", loss=1.04), epochs=9)
+    assert above == "Stuck at 1.0400. This is not a level of noisy_xor."
+
+
+def test_a_unit_that_is_off_is_not_called_dead(verdict: Callable[..., Verdict]) -> None:
+    stuck = verdict("descending", cause="slow")
+    leaky = replace(stuck, evidence=replace(stuck.evidence, units=(("split", "off", "off"),)))
+    said = wording.paragraph(NOTEBOOK, leaky, epochs=300)
+    assert "Hidden units 2 and 3 are off at every point, unit 1 is on at some points." in said

@@ -14,6 +14,7 @@ from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.levels import spectrum
+from xorlab.diagnosis.units import STATES
 from xorlab.spec import RunSpec
 from xorlab.spec.options import FOLLOWING, SPECIFYING
 
@@ -86,4 +87,12 @@ def test_the_outcomes_are_those_of_xor():
 
 
 def test_the_causes_stand_in_the_order_in_which_they_are_tried():
-    assert names("outcomes", "Causes") == [*CAUSES, "unknown"]
+    assert names("outcomes", "Causes") == list(CAUSES)
+
+
+def test_what_helps_against_a_cause_is_what_a_verdict_says():
+    assert [cells[2] for cells in rows("outcomes", "Causes")] == [cause.helps or "" for cause in CAUSES.values()]
+
+
+def test_the_states_of_units_are_those_of_the_diagnosis():
+    assert sorted(names("outcomes", "Units")) == sorted(STATES)

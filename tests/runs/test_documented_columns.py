@@ -41,7 +41,7 @@ def table(store_uri, tmp_path) -> pd.DataFrame:
         RunSpec(epochs=50, data=DataSpec(name="parity"), optimizer=OptimizerSpec(name="adam")),
         RunSpec(epochs=50, data=DataSpec(name="noisy_xor"), optimizer=OptimizerSpec(name="rmsprop")),
         RunSpec(epochs=50, init=InitSpec(name="constant"), arch=ArchSpec(activation="tanh")),
-        RunSpec(epochs=50, init=InitSpec(name="he_normal")),
+        RunSpec(epochs=50, init=InitSpec(name="he_normal"), arch=ArchSpec(activation="leaky_relu")),
         RunSpec(epochs=50, init=InitSpec(name="file", path=str(tmp_path / "odd.npz"))),
     ]
     jobs = [Job(spec.nested(), spec, {"seed": str(place)}) for place, spec in enumerate(specs)]

@@ -107,7 +107,7 @@ def test_a_single_run_is_tracked_whole(store_uri: str, capsys: pytest.CaptureFix
 
     printed = capsys.readouterr().out
     assert "Epoch 0, Loss: 1.0763\nEpoch 1000, Loss: 0.6932\nEpoch 2000, Loss: 0.6931\n" in printed
-    assert "stuck at ln 2" in printed
+    assert "Stuck at ln 2" in printed
     assert f"/runs/{result.run_id}?workflowType=machine_learning" in printed
 
 

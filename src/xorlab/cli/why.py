@@ -48,7 +48,7 @@ def _why(options: argparse.Namespace) -> int:
     if sweep is None:
         (run,), (one,) = runs, tried
         print(f"{title(one.spec)}\nRun {run.run_id} of {run.start:%d %b %Y, %H:%M} UTC\n")
-        print(f"Outcome: {wording.verdict(one.spec, one.verdict, epochs=one.epochs)}\n")
+        print(f"{wording.paragraph(one.spec, one.verdict, epochs=one.epochs)}\n")
         _show(summary.sections(one))
     else:
         _show([summary.count_by_outcome(tried), *summary.by_setting(tried)])

@@ -1,7 +1,8 @@
 """Why a run did not converge: the first cause, in this order, whose criterion its evidence meets.
 
-A cause claims no more than its evidence: a run is called a saddle only where the Hessian has a direction down, a
-collapse only where every unit is seen to be off or on for all points. What meets no criterion is unknown.
+A cause claims no more than its evidence. A run is called a saddle only where the Hessian has a direction down, and a
+collapse only where every unit is off or on at all points. A run that meets no criterion is unknown. To add a cause,
+write its criterion and put a `Cause` into `CAUSES`.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.diagnosis import evidence
-from xorlab.diagnosis.evidence import Findings
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.diagnosis import partitions
+from xorlab.diagnosis.case import Case
 from xorlab.numerics import curvature
 from xorlab.numerics.network import views
-from xorlab.numerics.trained import Trained
 from xorlab.numerics.training import units
 
 Array = NDArray[np.float64]
@@ -23,35 +24,34 @@ Mask = NDArray[np.bool_]
 
 EQUAL = 1e-12
 """Weights that differ by no more than this are equal."""
-FLAT = 1e-4
-"""A gradient of a smaller norm is as good as none."""
-DOWN = -1e-6
-"""An eigenvalue below this is a direction down; between it and its opposite it is about 0."""
-SLOPE = 1e-3
-"""A sigmoid or tanh unit with a smaller derivative than this is saturated at a point."""
-SMALL = 0.1
+ZERO_GRADIENT = 1e-4
+"""A gradient with a smaller norm counts as zero."""
+NEGATIVE = -1e-6
+"""An eigenvalue below this is a direction down; from here to the same above 0 it counts as zero."""
+SATURATED = 1e-3
+"""A unit whose derivative is smaller than this is saturated at a point."""
+NEAR_ZERO = 0.1
 """Weights that are all smaller than this are near zero."""
 ALTERNATIONS = 16
-"""So many last losses must rise and fall in turn to alternate."""
+"""The loss alternates if this many of its last values rise and fall in turn."""
+SWING = 1e-4
+"""Losses that alternate within less than this are rounding or rest."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """R runs that are to be explained.
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why a run did not converge.
 
     Attributes
     ----------
-    trained, found : the runs and what can be seen of them
-    resting : (R,) whether a run is flat, at a level or at none
-    level : (R,) the level at which a run is stuck; NaN elsewhere
-    near : (R,) how near to a level counts as at it
+    criterion : criterion(case) tells which of R runs meet it, (R,)
+    why : what it means, in whole sentences
+    helps : what helps against it, after "What helps:"; None where nothing is known
     """
 
-    trained: Trained
-    found: Findings
-    resting: Mask
-    level: Array
-    near: Array
+    criterion: Callable[[Case], Mask]
+    why: str
+    helps: str | None
 
 
 def _none(case: Case) -> Mask:
@@ -63,48 +63,41 @@ def _diverged(case: Case) -> Mask:
 
 
 def _oscillating(case: Case) -> Mask:
-    """One more step turns the gradient round, at a curvature beyond 2 / lr; or the loss alternates."""
-    last = _last(case.trained, ALTERNATIONS)
+    """One more step reverses the gradient, at a curvature beyond 2 / lr; or the loss alternates."""
+    epochs = case.trained.epochs[:, None] - np.arange(ALTERNATIONS, 0, -1)
+    last = np.take_along_axis(case.trained.losses, np.maximum(epochs, 0), axis=1)
     changes = np.diff(last, axis=1)
-    alternating = (changes[:, 1:] * changes[:, :-1] < 0.0).all(axis=1) & (np.ptp(last, axis=1) > FLAT)
-    unstable = case.found.lr * case.found.eigenvalues[:, -1] > 2.0
-    return np.asarray(_turned(case) | (alternating & unstable))
+    alternating = (changes[:, 1:] * changes[:, :-1] < 0.0).all(axis=1) & (np.ptp(last, axis=1) > SWING)
+    unstable = case.lr * case.eigenvalues[:, -1] > 2.0
+    return np.asarray(_reversed(case) | (alternating & unstable))
 
 
-def _last(trained: Trained, count: int) -> Array:
-    """Return each run's own last losses, (R, count), the first repeated where a run is shorter."""
-    epochs = trained.epochs[:, None] - np.arange(count, 0, -1)
-    return np.asarray(np.take_along_axis(trained.losses, np.maximum(epochs, 0), axis=1))
+def _reversed(case: Case) -> Mask:
+    """Take one more step: g' . g < 0, and |g' - g| / |lr g| is about 2 / lr or more.
 
-
-def _turned(case: Case) -> Mask:
-    """Take one step more: g' . g < 0, and |g' - g| / |lr g| about 2 / lr or more.
-
-    A small step over a kink turns the gradient too, as of a run that slides down along it. So the step
-    may take no unit over its kink, or else the loss must be no lower than it was a tenth of the epochs before.
+    A small step over a kink reverses the gradient too, where a run descends along the kink. So the step may take no
+    unit over its kink, unless the loss is no lower than it was after nine tenths of the epochs.
     """
-    found, spec = case.found, case.trained.specs[0]
+    spec = case.trained.specs[0]
     with np.errstate(all="ignore"):
-        after = found.theta - found.lr * found.gradient
-        way = curvature.run(spec.arch, spec.loss, after, *evidence.data(case.trained))
-        turned = curvature.gradient(way)
-        product = (turned * found.gradient).sum(axis=0)
-        norm, difference = (np.sqrt((g**2).sum(axis=0)) for g in (found.gradient, turned - found.gradient))
-    before = case.trained.losses[np.arange(len(norm)), case.trained.epochs * 9 // 10]
-    rough = _crossed(found, way) & (case.trained.final_loss < before)
-    return np.asarray((norm > FLAT) & (product < 0.0) & (difference > 1.9 * norm) & ~rough)
-
-
-def _crossed(found: Findings, after: curvature.Pass) -> Mask:
-    """Tell of which runs a step takes a pre-activation over its kink, (R,)."""
-    pairs = zip(found.at.z, after.z, strict=True) if found.off else ()
-    crossed = [((z > 0.0) != (later > 0.0)).any(axis=(0, 1)) for z, later in pairs]
-    return np.asarray(np.logical_or.reduce([np.zeros(len(after.loss), dtype=bool), *crossed]))
+        theta = case.theta - case.lr * case.gradient
+        after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y)
+        gradient = curvature.gradient(after)
+        product = (gradient * case.gradient).sum(axis=0)
+        difference = np.sqrt(((gradient - case.gradient) ** 2).sum(axis=0))
+    crossed = _none(case)
+    if ACTIVATIONS[spec.arch.activation].pieces is not None:
+        for z, later in zip(case.network.z, after.z, strict=True):
+            crossed |= ((z > 0.0) != (later > 0.0)).any(axis=(0, 1))
+    before = case.trained.losses[np.arange(len(crossed)), case.trained.epochs * 9 // 10]
+    descends = case.trained.final_loss < before
+    norm = case.gradient_norm
+    return np.asarray((norm > ZERO_GRADIENT) & (product < 0.0) & (difference > 1.9 * norm) & ~(crossed & descends))
 
 
 def _tied_units(case: Case) -> Mask:
     """In every hidden layer of two units or more, all have the same weights in and out."""
-    W = views(case.found.theta, units(case.trained.specs[0]))
+    W = views(case.theta, units(case.trained.specs[0]))
     pairs = [(into, out[:-1]) for into, out in pairwise(W) if into.shape[1] > 1]
     if not pairs:
         return _none(case)
@@ -115,93 +108,130 @@ def _tied_units(case: Case) -> Mask:
 
 
 def _all_dead(case: Case) -> Mask:
-    """Every unit of some hidden layer is off at every point."""
-    if case.trained.specs[0].arch.activation != "relu":
-        return _none(case)
-    dead = [off.all(axis=1) for off in case.found.off]
-    return np.asarray(np.logical_or.reduce([*dead, _none(case)]))
+    """Every unit of some hidden layer is dead."""
+    dead = [(layer == "dead").all(axis=0) for layer in case.states]
+    return np.asarray(np.logical_or.reduce([_none(case), *dead]))
 
 
 def _affine_collapse(case: Case) -> Mask:
-    """Every unit is off at every point or on at every point: the network is affine on the data."""
-    if not case.found.off:
+    """No unit is split by the data, so the network is affine on it."""
+    if not case.states:
         return _none(case)
-    sided = [(off | on).all(axis=1) for off, on in zip(case.found.off, case.found.on, strict=True)]
-    return np.asarray(np.logical_and.reduce(sided) & case.resting)
+    return np.asarray(np.logical_and.reduce([case.resting, *((layer != "split").all(axis=0) for layer in case.states)]))
 
 
 def _saturated(case: Case) -> Mask:
-    if case.trained.specs[0].arch.activation not in ("sigmoid", "tanh"):
+    """Some unit is saturated at two points or more."""
+    if not ACTIVATIONS[case.trained.specs[0].arch.activation].saturates:
         return _none(case)
-    flat = [((slope < SLOPE).sum(axis=0) >= 2).any(axis=0) for slope in case.found.at.slope]
-    return np.asarray(np.logical_or.reduce([*flat, _none(case)]) & case.resting)
-
-
-def _norm(case: Case) -> Array:
-    return np.asarray(np.sqrt((case.found.gradient**2).sum(axis=0)))
+    flat = [((slope < SATURATED).sum(axis=0) >= 2).any(axis=0) for slope in case.network.slope]
+    return np.asarray(np.logical_or.reduce([_none(case), *flat]) & case.resting)
 
 
 def _saddle(case: Case) -> Mask:
     """A direction down, and a gradient so small that the stationary point is nearer than a unit length.
 
-    Where a level is only neared as weights grow for ever there are slight directions down too, but no such point.
+    A run that approaches its level while its weights grow without bound has slight directions down too, but there is
+    no stationary point.
     """
-    norm, lowest = _norm(case), case.found.eigenvalues[:, 0]
-    return (norm < FLAT) & (lowest < DOWN) & (norm < -lowest) & ~case.found.kink & case.resting
+    norm, lowest = case.gradient_norm, case.eigenvalues[:, 0]
+    return (norm < ZERO_GRADIENT) & (lowest < NEGATIVE) & (norm < -lowest) & ~case.kink & case.resting
 
 
 def _degenerate_saddle(case: Case) -> Mask:
-    """Near-zero weights, no curvature down, and yet a small random step lowers the loss."""
+    """Near-zero weights and no curvature down, and yet a small random step lowers the loss."""
     spec = case.trained.specs[0]
-    W = views(case.found.theta, units(spec))
-    small = np.logical_and.reduce([(np.abs(matrix[:-1]) < SMALL).all(axis=(0, 1)) for matrix in W])
-    level = np.abs(case.found.eigenvalues[:, 0]) <= -DOWN
-    asked = np.flatnonzero(small & level & (_norm(case) < FLAT) & case.resting)
+    W = views(case.theta, units(spec))
+    small = np.logical_and.reduce([(np.abs(matrix[:-1]) < NEAR_ZERO).all(axis=(0, 1)) for matrix in W])
+    flat = np.abs(case.eigenvalues[:, 0]) <= -NEGATIVE
     lower = _none(case)
-    X, y = evidence.data(case.trained)
-    for run in asked:
-        theta = case.found.theta[:, [run]]
+    for run in np.flatnonzero(small & flat & (case.gradient_norm < ZERO_GRADIENT) & case.resting):
+        theta = case.theta[:, [run]]
         steps = np.random.RandomState(0).standard_normal((len(theta), 64))
-        own = (X, y) if X.shape[2] == 1 else (X[..., [run]], y[..., [run]])
-        losses = [curvature.run(spec.arch, spec.loss, theta + size * steps, *own).loss for size in (0.03, 0.1)]
+        X, y = (array if array.shape[-1] == 1 else array[..., [run]] for array in (case.X, case.y))
+        losses = [curvature.run(spec.arch, spec.loss, theta + size * steps, X, y).loss for size in (0.03, 0.1)]
         lower[run] = np.min(losses) < case.trained.final_loss[run] - 1e-9
     return lower
 
 
 def _tied_inputs(case: Case) -> Mask:
-    """The outputs tie points into groups, more than one, whose level is the run's."""
-    specs = case.trained.specs
-    bits = [row.tobytes() for row in evidence.packed(case.found)]
-    levels = [evidence.level(spec.data, spec.loss, row) for spec, row in zip(specs, bits, strict=True)]
-    several = [
-        len(evidence.groups(len(case.found.tied[run]), row)) > 1 if row else False for run, row in enumerate(bits)
-    ]
-    return np.array(several) & (np.abs(np.array(levels) - case.level) <= case.near)
+    """The outputs tie points into two groups or more, and the run is at the level of this partition."""
+    pairs = list(zip(case.trained.specs, case.partitions, strict=True))
+    levels = np.array([partitions.level(spec.data, spec.loss, partition) for spec, partition in pairs])
+    several = np.array([len(partition) > 1 for partition in case.partitions])
+    return several & (np.abs(levels - case.level) <= case.tolerance)
 
 
 def _slow(case: Case) -> Mask:
-    """The loss is still moving, or the gradient is not yet as good as none."""
-    return ~case.resting | (_norm(case) >= FLAT)
+    """The loss is still moving, or the gradient is not yet zero."""
+    return ~case.resting | (case.gradient_norm >= ZERO_GRADIENT)
 
 
-CAUSES: dict[str, Callable[[Case], Mask]] = {
-    "diverged": _diverged,
-    "oscillating": _oscillating,
-    "tied_units": _tied_units,
-    "all_dead": _all_dead,
-    "affine_collapse": _affine_collapse,
-    "saturated": _saturated,
-    "saddle": _saddle,
-    "degenerate_saddle": _degenerate_saddle,
-    "tied_inputs": _tied_inputs,
-    "slow": _slow,
+CAUSES: dict[str, Cause] = {
+    "diverged": Cause(
+        criterion=_diverged,
+        why="The steps were too long: each one made the next one longer.",
+        helps="a lower lr",
+    ),
+    "oscillating": Cause(
+        criterion=_oscillating,
+        why="Each step of gradient descent overshoots and the next one comes back. lr is above 2 / lambda_max.",
+        helps="a lower lr",
+    ),
+    "tied_units": Cause(
+        criterion=_tied_units,
+        why="The hidden units of each layer have equal weights, get equal gradients and stay equal. "
+        "Together they act as one unit.",
+        helps="a random start",
+    ),
+    "all_dead": Cause(
+        criterion=_all_dead,
+        why="Every unit of a hidden layer is dead, so no gradient reaches that layer or the ones below it.",
+        helps="another start or a wider layer; not more epochs",
+    ),
+    "affine_collapse": Cause(
+        criterion=_affine_collapse,
+        why="Every unit is off at every point or on at every point. On these points the network is therefore an "
+        "affine function of its inputs.",
+        helps="another start or a wider layer, rarely an lr above 2 / lambda_max; not more epochs",
+    ),
+    "saturated": Cause(
+        criterion=_saturated,
+        why="Units are on the flat ends of their activation, where almost no gradient passes.",
+        helps="a smaller start",
+    ),
+    "saddle": Cause(
+        criterion=_saddle,
+        why="The parameters are near a saddle point: the gradient is almost zero, but there is a direction in which "
+        "the loss falls.",
+        helps="more epochs or momentum",
+    ),
+    "degenerate_saddle": Cause(
+        criterion=_degenerate_saddle,
+        why="The weights are so small that the loss is flat to second order. It falls only further away.",
+        helps="a larger start or momentum",
+    ),
+    "tied_inputs": Cause(
+        criterion=_tied_inputs,
+        why="The network gives the same output to points with different labels.",
+        helps="another start or a wider layer",
+    ),
+    "slow": Cause(
+        criterion=_slow,
+        why="The gradient is not yet zero, so the loss is still moving.",
+        helps="more epochs or a larger lr",
+    ),
+    "unknown": Cause(
+        criterion=lambda case: ~_none(case),
+        why="The evidence matches none of the known causes.",
+        helps=None,
+    ),
 }
-"""Each cause and its criterion, (R,) for a case, in the order in which they are tried."""
+"""Every cause, in the order in which they are tried. The last one is always met."""
 
 
 def decide(case: Case) -> list[str]:
-    """Name the cause of each of R runs; unknown where no criterion is met."""
-    masks = np.array([criterion(case) for criterion in CAUSES.values()])
-    names = np.array([*CAUSES, "unknown"])
-    first = np.where(masks.any(axis=0), masks.argmax(axis=0), len(CAUSES))
-    return [str(name) for name in names[first]]
+    """Name the cause of each of R runs, a key of `CAUSES`."""
+    met = np.array([cause.criterion(case) for cause in CAUSES.values()])
+    names = list(CAUSES)
+    return [names[first] for first in met.argmax(axis=0).tolist()]

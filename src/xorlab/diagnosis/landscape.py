@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
-from xorlab.diagnosis.evidence import KINKED, MOST_PARAMETERS, ON_KINK
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.diagnosis.case import MOST_PARAMETERS, ON_KINK
 from xorlab.errors import XorlabError
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
@@ -19,8 +20,8 @@ HALF = 60
 """Steps from the centre of a slice to each side."""
 REACH = (0.5, 5.0)
 """The least and the greatest distance from the centre of a slice to its sides."""
-FLAT = 1e-9
-"""An eigenvalue this small beside the largest is 0 but for rounding."""
+ROUNDING = 1e-9
+"""An eigenvalue no larger than this times the largest one is 0 but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Slice:
     flat, parameters : how many eigenvalues are 0 but for rounding, and how many there are
     margin : (K, K) array, positive where every unit is, at every point, on the side of its kink where it is at the
         centre; NaN where the activation has no kink
-    kink : whether a pre-activation lies on a kink at the centre: there is no Hessian then, but of one side
+    kink : whether a pre-activation is on a kink at the centre, so that the Hessian is one-sided
     """
 
     steps: Array
@@ -56,7 +57,7 @@ def cut(trained: Trained) -> Slice:
     Raises
     ------
     XorlabError
-        Where the network is too large for its Hessian.
+        Where the network has too many parameters for its Hessian.
     """
     spec = trained.specs[0]
     theta = pack(trained.final, units(spec))
@@ -68,14 +69,14 @@ def cut(trained: Trained) -> Slice:
     steps = np.arange(-HALF, HALF + 1) / HALF * np.clip(np.sqrt(2.0 / max(values[-1], 1e-12)), *REACH)
     up, across = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
     around = curvature.run(spec.arch, spec.loss, theta + vectors[:, -1:] * up + vectors[:, :1] * across, X, y)
-    K, kinked = steps.size, spec.arch.activation in KINKED
+    K, kinked = steps.size, ACTIVATIONS[spec.arch.activation].pieces is not None
     return Slice(
         steps=steps,
         loss=around.loss.reshape(K, K),
         least=float(values[0]),
         greatest=float(values[-1]),
         slopes=vectors[:, [0, -1]].T @ curvature.gradient(at)[:, 0],
-        flat=int((np.abs(values) <= FLAT * abs(values[-1])).sum()),
+        flat=int((np.abs(values) <= ROUNDING * abs(values[-1])).sum()),
         parameters=values.size,
         margin=_margin(at.z, around.z).reshape(K, K) if kinked else np.full((K, K), np.nan),
         kink=kinked and any(bool((np.abs(z) < ON_KINK).any()) for z in at.z),
@@ -85,7 +86,7 @@ def cut(trained: Trained) -> Slice:
 def _margin(centre: list[Array], around: list[Array]) -> Array:
     """Find the least pre-activation (K,), signed so that it is positive on the side of the centre.
 
-    A pre-activation that stays on its kink all over the slice has no side to leave.
+    A pre-activation that stays on its kink over the whole slice has no side to leave and is not counted.
     """
     signed = [np.where(at > 0.0, z, -z) for at, z in zip(centre, around, strict=True)]
     moving = [np.where(np.abs(z).max(axis=-1, keepdims=True) > ON_KINK, z, np.inf) for z in signed]

@@ -7,17 +7,18 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.steps import sigmoid
-from xorlab.diagnosis.evidence import KINKED
+from xorlab.diagnosis.units import states
 from xorlab.errors import XorlabError
 from xorlab.numerics.network import evaluate
 from xorlab.numerics.snapshots import History
+from xorlab.spec import RunSpec
 
 Array = NDArray[np.float64]
 
-GRID = 121
-"""Points along each side of a plane."""
+POINTS = 121
+"""Points along each side of a plane's grid."""
 TOUCH = 1e-9
-"""A line that has no more than this of its length in the frame lies outside; it touches a corner."""
+"""A line with no more than this of its length in the frame only touches a corner and lies outside."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Plane:
     X, y : the data, (N, 2) and (N,)
     x1, x2, p : the grid (A,) and (A,), and the output there (A, A), a row for each x2
     W, b : the first hidden layer, (2, H) and (H,)
-    states : each of its units' state on the data, see `states`; empty where activations have no kink
+    states : the state of each of its units, see `xorlab.diagnosis.units`; empty without a kink
     """
 
     epoch: int
@@ -46,45 +47,45 @@ class Plane:
 
 
 def planes(history: History) -> list[Plane]:
-    """Look at each snapshot of a run over the plane.
+    """Evaluate each snapshot of a run over the plane.
 
     Raises
     ------
     XorlabError
-        Where the data has not two inputs.
+        Where the data does not have two inputs.
     """
     spec, parameters = history.spec, history.parameters
     X, y = datasets.load(spec.data)
     if X.shape[1] != 2:
         raise XorlabError(f"the plane needs data with two inputs; got {spec.data.name} with {X.shape[1]}")
-    x1, x2 = (_side(X[:, column]) for column in (0, 1))
-    points = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-    p = sigmoid(evaluate(spec.arch, parameters, points))
-    seen = zip(history.epochs.tolist(), history.losses.tolist(), p.reshape(-1, GRID, GRID), strict=True)
-    lines = zip(parameters["W1"], parameters["b1"], strict=True)
+    x1, x2, p = surface(spec, parameters, points=POINTS)
+    z = np.einsum("nd,tdh->nht", X, parameters["W1"]) + parameters["b1"].T
+    names = states(spec.arch, z)
     return [
-        Plane(epoch, loss, X, y, x1, x2, surface, W, b, states(X @ W + b, spec.arch.activation))
-        for (epoch, loss, surface), (W, b) in zip(seen, lines, strict=True)
+        Plane(epoch, loss, X, y, x1, x2, p[t], parameters["W1"][t], parameters["b1"][t], tuple(names[:, t].tolist()))
+        for t, (epoch, loss) in enumerate(zip(history.epochs.tolist(), history.losses.tolist(), strict=True))
     ]
 
 
-def _side(values: Array) -> Array:
-    """A grid's coordinates: the data's range and half as much again on each side."""
-    low, high = values.min(), values.max()
-    return np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), GRID)
+def surface(spec: RunSpec, parameters: dict[str, Array], *, points: int) -> tuple[Array, Array, Array]:
+    """Compute p of R networks over a grid that extends beyond the data by half its range on each side.
 
+    Parameters
+    ----------
+    spec : what the networks have in common, with data of two inputs
+    parameters : W1 (R, 2, H), b1 (R, H), W2, …
+    points : A, the grid's points along each side
 
-def states(z: Array, activation: str) -> tuple[str, ...]:
-    """Name the state of each unit of pre-activations z (N, H).
-
-    It is "on" at all points, "dead" (a leaky one only "off") at all, or "split" by them; at its kink a unit is off.
-    Without a kink there are no states.
+    Returns
+    -------
+    x1, x2 : (A,) arrays, the grid's coordinates
+    p : (R, A, A) array, a row for each x2
     """
-    if activation not in KINKED:
-        return ()
-    off, on = (z <= 0.0).all(axis=0), (z > 0.0).all(axis=0)
-    names = np.array(["split", "dead" if activation == "relu" else "off", "on"])
-    return tuple(names[off + 2 * on].tolist())
+    X, _ = datasets.load(spec.data)
+    low, high = X.min(axis=0), X.max(axis=0)
+    x1, x2 = np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), points).T
+    grid = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
+    return x1, x2, sigmoid(evaluate(spec.arch, parameters, grid)).reshape(-1, points, points)
 
 
 def segment(w: Array, b: float, frame: tuple[float, float, float, float]) -> Array | None:
@@ -98,8 +99,8 @@ def segment(w: Array, b: float, frame: tuple[float, float, float, float]) -> Arr
 
     Returns
     -------
-    (2, 2) array of the two ends, in an order such that the side with w.x + b > 0 is at the left hand from the first
-    to the second; None where the line lies outside.
+    (2, 2) array of the two ends; from the first to the second, the side with w.x + b > 0 is on the left.
+    None where the line lies outside the frame.
     """
     square = float(w @ w)
     if square == 0.0:

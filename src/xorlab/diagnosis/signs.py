@@ -1,11 +1,9 @@
 """Sign patterns: the classes of starts of a 2-2-1 network, some of which decide its fate.
 
-With zero biases the signs of a hidden unit's two weights tell at which of the four points a ReLU is on, and the sign
-of its output weight which way it pushes there. XOR does not change when its inputs, or the units, trade places, so
-patterns that differ in no more are one.
+With zero biases the signs of a hidden unit's two weights decide at which of the four points a ReLU is on. The sign of
+its output weight decides which way it pushes there. Swapping the inputs or the units does not change XOR, so patterns
+that differ only by such a swap are the same.
 """
-
-from itertools import combinations_with_replacement, product
 
 import numpy as np
 
@@ -16,25 +14,25 @@ DATA = ("xor", "xnor", "and", "or")
 """The data sets of the four points, on which swapping the inputs changes nothing."""
 
 DEAD = "(-,-)"
-"""A ReLU unit that is off at all points and gets no gradient for ever; the sign behind it says nothing."""
+"""A ReLU unit that is dead from the start; the sign of its output weight does not matter."""
 
 CERTAIN: dict[str, str] = {
     "(+,-)+ (-,+)+": "converged",
     "(+,-)+ (-,-)": "stuck_0.477",
     "(-,-) (-,-)": "stuck_ln2",
 }
-"""Patterns that decide the outcome on XOR, given epochs enough; derived for gradient descent at a rate of 0.1."""
+"""Patterns that decide the outcome on XOR, given enough epochs; derived for gradient descent with lr 0.1."""
 
 Unit = tuple[int, int, int]
-"""The signs, +1 or -1, of a unit's weights from x1 and from x2, and to the output; 0 where it says nothing."""
+"""The signs, +1 or -1, of a unit's weights from x1, from x2 and to the output; 0 where the sign does not matter."""
 
 
 def pattern(spec: RunSpec) -> str:
     """Give the sign pattern of a run's initial weights, as in ``(+,-)+ (-,+)+``.
 
-    A unit is written ``(sign from x1, sign from x2)sign to the output``. Of the orders of units and of inputs the one
-    with + first is taken. A unit that is dead for ever, `DEAD`, has no sign behind it: this needs points 0 and 1, and
-    ReLU with a slope of 0 at 0.
+    A unit is written ``(sign from x1, sign from x2)sign to the output``. Of the possible
+    orders of units and inputs it takes the one with + first. A unit that is dead from the start, `DEAD`, has no sign to
+    the output; this needs points 0 and 1 and a ReLU with slope 0 at 0.
 
     Raises
     ------
@@ -53,13 +51,6 @@ def pattern(spec: RunSpec) -> str:
     dies = spec.arch.activation == "relu" and spec.arch.relu_grad_at_zero == 0.0 and spec.data.encoding == "binary"
     signs = np.sign(weights).astype(int).T.tolist()
     return _canonical([(a, b, 0 if dies and (a, b) == (-1, -1) else out) for a, b, out in signs])
-
-
-def patterns() -> list[str]:
-    """List every pattern of a ReLU network on points 0 and 1 in order: 18 of them."""
-    kinds: list[Unit] = [unit for unit in product((1, -1), (1, -1), (1, -1)) if unit[:2] != (-1, -1)]
-    pairs = combinations_with_replacement([*kinds, (-1, -1, 0)], 2)
-    return list(dict.fromkeys(_canonical(list(pair)) for pair in pairs))
 
 
 def _canonical(found: list[Unit]) -> str:

@@ -1,4 +1,4 @@
-"""What happened to a run and why: its outcome, told from its losses and outputs; its cause; the evidence."""
+"""What happened to a run and why: its outcome, from its losses and outputs; its cause; the evidence."""
 
 import math
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from xorlab.components import datasets
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.components.steps import sigmoid
-from xorlab.diagnosis import evidence
-from xorlab.diagnosis.causes import Case, decide
-from xorlab.diagnosis.evidence import Evidence
+from xorlab.diagnosis.case import examine
+from xorlab.diagnosis.causes import decide
+from xorlab.diagnosis.evidence import Evidence, gather
 from xorlab.diagnosis.levels import name, spectrum
 from xorlab.numerics.network import PAD
 from xorlab.numerics.trained import Trained
@@ -20,17 +20,17 @@ from xorlab.spec import RunSpec
 Array = NDArray[np.float64]
 
 UNDECIDED = 1e-6
-"""A point with |p - 1/2| below this is on neither side: the rest is rounding noise."""
+"""A point with |p - 1/2| below this is undecided: the difference is rounding noise."""
 MARGIN = 0.1
 """A converged run has |p - 1/2| of at least this at every point, on the right side."""
-LAST = 0.1
-"""The part of a run, at its end, over which flatness is judged."""
-GAP = 0.9
-"""A run that nears a level has a gap of C / (lr T), C up to 0.3; three times that is near."""
-NEAR = (1e-3, 2e-2)
+LAST_PART = 0.1
+"""The part of a run, at its end, that decides whether it came to rest."""
+APPROACH = 0.9
+"""A run that approaches a level has a gap of C / (lr T), C up to 0.3; three times that counts as at the level."""
+TOLERANCE = (1e-3, 2e-2)
 """The least and the greatest tolerance around a level."""
-SLOPE = 2e-4
-"""The loss falls at the pace of the squared gradient, per unit of lr T; a resting run falls no faster than this."""
+DRIFT = 2e-4
+"""The loss falls at the rate of the squared gradient per unit of lr T; a resting run falls no faster than this."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Verdict:
     Attributes
     ----------
     outcome : converged, stuck_ln2, stuck_0.477, … (the level's value), stuck_other, descending or diverged
-    level : the loss at which it is stuck, None where it is not stuck at a level
+    level : the level at which it is stuck, None where it is not stuck at one
     final_loss : the loss at the final parameters; NaN where not even the first was finite
-    accuracy : the share of points on their side of p = 1/2, an undecided point counting half
+    accuracy : the share of points on the right side of p = 1/2; an undecided point counts half
     epochs_to_converge : the first epoch from which the loss stays low; None where the run did not converge
-    cause : why it did not converge, a key of `causes.CAUSES` or unknown; None where it did
+    cause : why it did not converge, a key of `causes.CAUSES`; None where it did
     evidence : what the cause rests on
     """
 
@@ -57,36 +57,36 @@ class Verdict:
     evidence: Evidence
 
 
-def way(spec: RunSpec, epochs: int) -> float:
-    """Say how far a run has gone: lr T, T the number of updates, with what momentum adds."""
+def effective_time(spec: RunSpec, epochs: int) -> float:
+    """Return lr T of a run, T being its number of updates; momentum multiplies it by 1 / (1 - momentum)."""
     N = len(datasets.load(spec.data)[0])
     updates = epochs * (1 if spec.batch_size == "full" else math.ceil(N / int(spec.batch_size)))
     return spec.lr * OPTIMIZERS[spec.optimizer.name].gain(spec.optimizer) * max(updates, 1)
 
 
-def tolerance(ways: Array) -> Array:
-    """Say how near to a level counts as at it, for runs that have gone so far: the gap closes as C / (lr T)."""
-    return np.clip(GAP / ways, *NEAR)
+def tolerance(times: Array) -> Array:
+    """Return how near to a level counts as at it, for runs of these effective times: a gap closes as C / (lr T)."""
+    return np.clip(APPROACH / times, *TOLERANCE)
 
 
 @np.errstate(all="ignore")  # a run that diverged has numbers that overflow
 def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]:
-    """Tell what happened to each of R runs.
+    """Judge each of R runs.
 
     Parameters
     ----------
     trained : R runs of one shape
-    converged_below : the loss below which a run has converged, if every point is on its side with a margin
+    converged_below : a run has converged if its loss is below this and every point is on its side with a margin
     """
     R = len(trained.specs)
     if R % PAD:  # a run's evidence has the bits it has alone where R is a multiple of `PAD`
         trained = trained.take(np.arange(R + -R % PAD).clip(max=R - 1))
-    ways = np.array([way(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
-    near = tolerance(ways)
+    times = np.array([effective_time(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
+    near = tolerance(times)
     right = _signed(trained) * (sigmoid(np.abs(trained.logits)) - 0.5)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
-    flat = _flat(trained, near, ways)
+    flat = _flat(trained, near, times)
     reached = _reached(trained, converged_below)
     finals, limits = trained.final_loss.tolist(), _limits(trained).tolist()
     nearest = [_nearest(*of) for of in zip(trained.specs, finals, limits, near.tolist(), strict=True)]
@@ -94,9 +94,9 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     stuck = np.array([outcome.startswith("stuck") for outcome in outcomes])
     level = np.where(stuck, np.array(nearest, dtype=np.float64), np.nan)
 
-    found = evidence.find(trained)
-    causes = decide(Case(trained=trained, found=found, resting=stuck, level=level, near=near))
-    seen = evidence.gather(found, trained)
+    case = examine(trained, resting=stuck, level=level, tolerance=near)
+    causes = decide(case)
+    evidence = gather(case)
     return [
         Verdict(
             outcome=outcome,
@@ -105,7 +105,7 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
             accuracy=float(accuracy[run]),
             epochs_to_converge=int(reached[run]) if outcome == "converged" else None,
             cause=None if outcome == "converged" else causes[run],
-            evidence=seen[run],
+            evidence=evidence[run],
         )
         for run, outcome in enumerate(outcomes[:R])
     ]
@@ -127,17 +127,17 @@ def _signed(trained: Trained) -> Array:
     return np.sign((2.0 * targets - 1.0) * trained.logits)
 
 
-def _flat(trained: Trained, near: Array, ways: Array) -> NDArray[np.bool_]:
-    """Tell which runs rest.
+def _flat(trained: Trained, near: Array, times: Array) -> NDArray[np.bool_]:
+    """Return which runs came to rest, (R,).
 
-    In its last part such a run stays within `near`, and drifts so slowly, from the median of one half to that
-    of the other, that in as many epochs again it would move less than twice `near` and than `SLOPE` times its way.
+    In its last part such a run stays within `near`. Its drift there, from the median of the first half to that of
+    the second, would in as many epochs again come to less than 2 `near` and less than `DRIFT` times its lr T.
     """
-    most = np.minimum(2.0 * near, SLOPE * ways)
+    most = np.minimum(2.0 * near, DRIFT * times)
     flat = np.zeros(len(trained.specs), dtype=bool)
     for epochs in np.unique(trained.epochs):
         runs = np.flatnonzero(trained.epochs == epochs)
-        last = max(2, round(LAST * epochs))
+        last = max(2, round(LAST_PART * epochs))
         if epochs >= last:
             part, half = trained.losses[runs, epochs - last : epochs], last // 2
             medians = np.median(part[:, :half], axis=1), np.median(part[:, -half:], axis=1)
@@ -154,14 +154,14 @@ def _reached(trained: Trained, converged_below: float) -> NDArray[np.int64]:
 
 
 def _limits(trained: Trained) -> Array:
-    """Say where each loss is going, (R,): a gap that closes as C / t halves when t doubles."""
+    """Extrapolate each loss, (R,): a gap that closes as C / t halves when t doubles."""
     half = np.maximum(trained.epochs // 2 - 1, 0)
     before = trained.losses[np.arange(len(half)), half]
-    return trained.final_loss - np.clip(np.nan_to_num(before - trained.final_loss), 0.0, NEAR[1])
+    return trained.final_loss - np.clip(np.nan_to_num(before - trained.final_loss), 0.0, TOLERANCE[1])
 
 
 def _nearest(spec: RunSpec, final: float, limit: float, near: float) -> float | None:
-    """Return the level that a loss is at, or else the one that it is going to."""
+    """Return the level that a loss is at, or else the one that it approaches."""
     for loss in (final, limit):
         distances = {abs(level - loss): level for level in spectrum(spec).values()}
         if distances and min(distances) <= near:

@@ -7,47 +7,73 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.steps import sigmoid
-from xorlab.diagnosis.levels import MOST_POINTS, name
+from xorlab.diagnosis.causes import CAUSES
+from xorlab.diagnosis.levels import MOST_POINTS, name, spectrum
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
 from xorlab.spec import RunSpec
 from xorlab.spec.text import title
 
-SHOWN = 16
-"""Predictions are listed for as many points; of more they are counted."""
+MOST_PREDICTIONS = 16
+"""Predictions are listed for this many points; the rest are only counted."""
 
-GAP = "&emsp;"
-"""Room between a table's columns, of which MLflow's UI gives none."""
+COLUMN_GAP = "&emsp;"
+"""Space between the columns of a table, which MLflow's UI leaves out."""
 
-STUCK_WHERE = {
-    "ln2": "the level of a network that tells no point from another: p = 1/2 everywhere, or two mixed pairs",
-    "0.477": "the level of a network that tells one point from three that it ties",
-    "0.347": "the level of a network that has two points right and ties the other two, one of each label",
+LEVEL_MEANS = {
+    "ln2": "This is the loss of a network with p = 1/2 at every point.",
+    "0.477": "This is the lowest loss of a network that ties three points and separates the fourth.",
+    "0.347": "This is the lowest loss of a network that gets two points right and ties one of each label.",
 }
 """What a level of the four XOR points and cross-entropy means."""
 
+ONE_SIDED = "a pre-activation is 0, so the Hessian is one-sided"
 
-def outcome(spec: RunSpec, said: Verdict, *, epochs: int) -> str:
-    """Say what happened to a run of so many epochs, in a sentence or two."""
-    loss = f"{said.final_loss:.4f}"
-    if said.outcome == "converged":
-        since = f"the loss stays low from epoch {said.epochs_to_converge} on and ended at {loss}"
-        return f"converged: every point is on its side, {since}."
-    if said.outcome == "diverged":
-        return f"diverged: the loss was no longer a finite number after {epochs} epochs. A lower lr may help."
-    if said.outcome == "descending":
-        return f"descending: the loss, {loss} after {epochs} epochs, is still moving; it is neither flat nor done."
-    if said.level is None:
-        few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
-        where = "at none of the data's levels" if few else "below the highest level; of so many points no other is told"
-        return f"stuck: the loss came to rest at {loss}, {where}."
-    level = name(said.level)
-    meaning = STUCK_WHERE.get(level) if spec.loss == "bce" and spec.data.name in ("xor", "xnor") else None
-    called = "ln 2" if level == "ln2" else level
-    return f"stuck at {called}: the loss came to rest at {loss}, {meaning or f'a level of {spec.data.name}'}."
+UNIT_STATES = {
+    "dead": "dead",
+    "off": "off at every point",
+    "on": "on at every point",
+    "split": "on at some points",
+}
+
+
+def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
+    """Say what happened to a run of this many epochs."""
+    loss = f"{verdict.final_loss:.4f}"
+    if verdict.outcome == "converged":
+        since = f"The loss stays low from epoch {verdict.epochs_to_converge} on and ended at {loss}."
+        return f"Converged: every point is on the right side of p = 1/2. {since}"
+    if verdict.outcome == "diverged":
+        return f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs."
+    if verdict.outcome == "descending":
+        return f"Descending: the loss is {loss} after {epochs} epochs and is still moving."
+    if verdict.level is None:
+        return f"Stuck at {loss}. {_between_levels(spec, verdict.final_loss)}"
+    level = name(verdict.level)
+    named = _named(level)
+    xor = spec.loss == "bce" and spec.data.name in ("xor", "xnor")
+    meaning = LEVEL_MEANS[level] if xor else f"{named[0].upper()}{named[1:]} is a level of {spec.data.name}."
+    return f"Stuck at {named}: the loss came to rest at {loss}. {meaning}"
+
+
+def _named(level: str) -> str:
+    return "ln 2" if level == "ln2" else level
+
+
+def _between_levels(spec: RunSpec, loss: float) -> str:
+    """Place a loss that is at no level."""
+    levels = spectrum(spec)
+    highest = max(levels.values(), default=0.0)
+    few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
+    if few or loss > highest:
+        return f"This is not a level of {spec.data.name}."
+    return (
+        f"This is below {_named(name(highest))}, but with more than {MOST_POINTS} points xorlab does not name the "
+        "lower levels."
+    )
 
 
 def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
-    """List each point, its target, p and what p says; a p of 1/2 to within 1e-6 says nothing.
+    """List each point with its target, p, and whether p is on the target's side of 1/2.
 
     Parameters
     ----------
@@ -56,70 +82,37 @@ def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
     """
     X, y = datasets.load(spec.data)
     p = sigmoid(logits)
-    said = np.where(np.abs(p - 0.5) < UNDECIDED, "undecided", np.where(p > 0.5, "1", "0"))
-    for x, target, value, answer in list(zip(X, y, p, said, strict=True))[:SHOWN]:
+    right = (p > 0.5) == (y > 0.5)
+    sides = np.where(np.abs(p - 0.5) < UNDECIDED, "undecided", np.where(right, "right", "wrong"))
+    for x, target, value, side in list(zip(X, y, p, sides, strict=True))[:MOST_PREDICTIONS]:
         point = ", ".join(f"{item:g}" for item in x.round(3))
-        verdict = answer if answer == "undecided" else f"{answer} {'right' if float(answer) == target else 'wrong'}"
-        yield f"({point}) -> {target:g}:  p = {value:.6f}  {verdict}"
-    if len(X) > SHOWN:
-        right = sum(answer != "undecided" and float(answer) == target for answer, target in zip(said, y, strict=True))
-        yield f"… {right} of {len(X)} points are on their side"
+        yield f"({point})  target {target:g}  p = {value:.6f}  {side}"
+    if len(X) > MOST_PREDICTIONS:
+        yield f"… {(sides == 'right').sum()} of {len(X)} points are on the right side of p = 1/2"
 
 
-WHY = {
-    "diverged": "the steps were too long: each made the next one longer",
-    "oscillating": "each step of gradient descent overshoots and the next one comes back: lr is above 2 / lambda_max",
-    "tied_units": "the hidden units began equal, get equal gradients and stay equal: together they are one unit",
-    "all_dead": "every unit of a hidden layer is off at every point, so no gradient reaches what lies below it",
-    "affine_collapse": "every unit is off at every point or on at every point, so the network is an affine function of "
-    "its inputs on these points, and no affine function of them has a lower loss",
-    "saturated": "units lie on the flat ends of their activation, where almost no gradient passes",
-    "saddle": "the parameters lie near a saddle: the gradient is as good as zero, and yet there is a direction down",
-    "degenerate_saddle": "the weights are so small that the loss is flat to second order; it falls only further out",
-    "tied_inputs": "the network gives one output to points with different labels",
-    "slow": "the gradient is not yet zero: the loss is still on its way",
-    "unknown": "none of the known causes is what the evidence shows",
-}
-"""What each cause means, after the word because."""
-
-HELPS = {
-    "diverged": "a lower lr",
-    "oscillating": "a lower lr",
-    "tied_units": "a random start",
-    "all_dead": "another start, a wider layer or a leaky activation; not more epochs",
-    "affine_collapse": "another start or a wider layer, rarely an lr above 2 / lambda_max; "
-    "not more epochs, nor a leaky activation",
-    "saturated": "a smaller start",
-    "saddle": "more epochs or momentum",
-    "degenerate_saddle": "a larger start or momentum",
-    "tied_inputs": "another start or a wider layer",
-    "slow": "more epochs or a larger lr",
-}
-"""What helps against each cause."""
-
-
-def verdict(spec: RunSpec, said: Verdict, *, epochs: int) -> str:
-    """Tell what happened to a run, why, whether it can leave, and what helps, in a paragraph."""
-    sentences = [outcome(spec, said, epochs=epochs), *_units(said)]
-    if said.cause is not None:
-        ties = f" ({said.evidence.partition})" if said.cause == "tied_inputs" else ""
-        sentences.append(f"Cause, {said.cause.replace('_', ' ')}: {WHY[said.cause]}{ties}.")
-        sentences += _stays(said)
-    if said.cause in HELPS:
-        sentences.append(f"What helps: {HELPS[said.cause]}.")
+def paragraph(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
+    """Say what happened to a run, why, whether it stays there, and what helps."""
+    sentences = [outcome(spec, verdict, epochs=epochs), *_units(verdict)]
+    if verdict.cause is not None:
+        cause = CAUSES[verdict.cause]
+        ties = f" They are {verdict.evidence.partition}." if verdict.cause == "tied_inputs" else ""
+        sentences += [f"Cause: {verdict.cause.replace('_', ' ')}. {cause.why}{ties}", *_stays(verdict)]
+        if cause.helps is not None:
+            sentences.append(f"What helps: {cause.helps}.")
     return " ".join(sentences)
 
 
-def _units(said: Verdict) -> Iterator[str]:
-    """Say which units of each hidden layer are dead, on everywhere, or working."""
-    words = {"dead": "dead", "on": "on at every point", "split": "working, on at some points"}
-    for number, layer in enumerate(said.evidence.units, start=1):
+def _units(verdict: Verdict) -> Iterator[str]:
+    """Say which units of each hidden layer are in which state."""
+    layers = verdict.evidence.units
+    for number, layer in enumerate(layers, start=1):
         parts = [
             f"{_listed([unit for unit, found in enumerate(layer, start=1) if found == state])} {meaning}"
-            for state, meaning in words.items()
+            for state, meaning in UNIT_STATES.items()
             if state in layer
         ]
-        where = "Hidden" if len(said.evidence.units) == 1 else f"In hidden layer {number},"
+        where = "Hidden" if len(layers) == 1 else f"In hidden layer {number},"
         yield f"{where} {', '.join(parts)}."
 
 
@@ -130,41 +123,41 @@ def _listed(units: list[int]) -> str:
     return f"units {', '.join(map(str, units[:-1]))} and {units[-1]} are"
 
 
-def _stays(said: Verdict) -> Iterator[str]:
-    if said.evidence.certified:
-        yield "It is proved that gradient descent with this lr stays here for ever."
-    elif said.outcome.startswith("stuck"):
-        yield "That it stays is observed, not proved."
+def _stays(verdict: Verdict) -> Iterator[str]:
+    if verdict.evidence.certified:
+        yield "Certified by bounds evaluated in floating point: with this lr gradient descent converges to ln 2."
+    elif verdict.outcome.startswith("stuck"):
+        yield "That it stays here is observed, not proved."
 
 
-def table(said: Verdict, *, epochs: int) -> dict[str, str]:
+def table(verdict: Verdict, *, epochs: int) -> dict[str, str]:
     """Return the evidence of a verdict as names and values."""
-    seen = said.evidence
+    evidence = verdict.evidence
     numbers = {
-        "gradient norm": seen.gradient_norm,
-        "smallest Hessian eigenvalue": seen.hessian_min,
-        "largest Hessian eigenvalue": seen.hessian_max,
-        "lr times it": seen.lr_lambda_max,
-        "I = f00 + f11 - f01 - f10": seen.interaction,
-        "so the loss is at least ln(1 + exp(I/4))": seen.bound,
+        "gradient norm": evidence.gradient_norm,
+        "smallest Hessian eigenvalue": evidence.hessian_min,
+        "largest Hessian eigenvalue": evidence.hessian_max,
+        "lr times the largest": evidence.lr_lambda_max,
+        "I = f00 + f11 - f01 - f10": evidence.interaction,
+        "ln(1 + exp(I/4)), a lower bound of the loss": evidence.bound,
     }
-    plateaus = {f"epochs near {level}": f"{count:,}" for level, count in seen.epochs_at.items() if count}
+    plateaus = {f"epochs near {_named(level)}": f"{count:,}" for level, count in evidence.epochs_at.items() if count}
     return {
-        "final loss": f"{said.final_loss:.6g}",
-        "accuracy": f"{said.accuracy:.0%}",
+        "final loss": f"{verdict.final_loss:.6g}",
+        "accuracy": f"{verdict.accuracy:.0%}",
         "epochs": f"{epochs:,}",
         **plateaus,
         **{key: f"{value:.4g}" for key, value in numbers.items() if np.isfinite(value)},
-        **({"on a kink": "a pre-activation is 0: the Hessian is of one side"} if seen.kink else {}),
-        **({"outputs tie": seen.partition} if seen.partition else {}),
+        **({"kink": ONE_SIDED} if evidence.kink else {}),
+        **({"points with the same output": evidence.partition} if evidence.partition else {}),
     }
 
 
-def description(spec: RunSpec, said: Verdict, *, epochs: int) -> str:
-    """Describe a run in Markdown, for the head of its page."""
-    rows = "\n".join(f"| {key}{GAP} | {_cell(value)} |" for key, value in table(said, epochs=epochs).items())
-    paragraph = verdict(spec, said, epochs=epochs)
-    return f"{paragraph[0].upper()}{paragraph[1:]}\n\n| evidence | |\n| --- | --- |\n{rows}\n\n{title(spec)}\n"
+def description(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
+    """Describe a run in Markdown, for the top of its page."""
+    rows = "\n".join(f"| {key}{COLUMN_GAP} | {_cell(value)} |" for key, value in table(verdict, epochs=epochs).items())
+    text = paragraph(spec, verdict, epochs=epochs)
+    return f"{text}\n\n| evidence | |\n| --- | --- |\n{rows}\n\n{title(spec)}\n"
 
 
 def _cell(text: str) -> str:

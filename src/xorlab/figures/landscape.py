@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from xorlab.diagnosis.landscape import FLAT, Slice
+from xorlab.diagnosis.landscape import ROUNDING, Slice
 from xorlab.figures.axes import COLUMN, name_levels
 from xorlab.figures.palette import STYLE
 
@@ -101,7 +101,7 @@ def _edged(slice_: Slice) -> bool:
 
 
 def _zero(value: float, slice_: Slice) -> bool:
-    return abs(value) <= FLAT * abs(slice_.greatest)
+    return abs(value) <= ROUNDING * abs(slice_.greatest)
 
 
 def told(slice_: Slice) -> str:

@@ -41,8 +41,8 @@ class Section:
 
 def markdown(trials: Trials) -> str:
     """Return a page about one run: its outcome and every remedy that was tried."""
-    verdict = wording.verdict(trials.spec, trials.verdict, epochs=trials.epochs)
-    head = f"# {text.title(trials.spec)}\n\n{verdict[:1].upper()}{verdict[1:]}\n"
+    verdict = wording.paragraph(trials.spec, trials.verdict, epochs=trials.epochs)
+    head = f"# {text.title(trials.spec)}\n\n{verdict}\n"
     return "\n".join([head, *(section.markdown() for section in sections(trials))])
 
 

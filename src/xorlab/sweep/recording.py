@@ -12,12 +12,12 @@ import yaml
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
-from xorlab.components.steps import sigmoid
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import phrase
+from xorlab.diagnosis.planes import surface
+from xorlab.diagnosis.units import possible
 from xorlab.diagnosis.verdict import Verdict
-from xorlab.numerics.network import evaluate
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
@@ -28,7 +28,7 @@ from xorlab.tracking.records import LOG_EVERY, Data, Record
 
 Array = NDArray[np.float64]
 
-GRID = 201
+SURFACE_POINTS = 201
 """Points along each side of the decision surface."""
 
 
@@ -48,7 +48,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mappi
         description=wording.description(spec, verdict, epochs=epochs),
         params=params(spec),
         tags={"spec": spec.identity, LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
-        metrics=_metrics(verdict, epochs),
+        metrics=_metrics(spec, verdict, epochs),
         step=max(epochs - 1, 0),
         epochs=own,
         losses=chunk.trained.losses[index, np.searchsorted(chunk.kept, own)],
@@ -94,12 +94,8 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     drawn = {"loss.png": figures.png(loss)}
     X, y = datasets.load(spec.data)
     if X.shape[1] == 2:
-        x1, x2 = (_axis(X[:, column]) for column in (0, 1))
-        points = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-        final = take(chunk.trained.final, slice(index, index + 1))
-        p = sigmoid(evaluate(spec.arch, final, points))
-        surface = figures.decision_surface(x1, x2, p.reshape(x2.size, x1.size), X, y, heading)
-        drawn["surface.png"] = figures.png(surface)
+        x1, x2, p = surface(spec, take(chunk.trained.final, slice(index, index + 1)), points=SURFACE_POINTS)
+        drawn["surface.png"] = figures.png(figures.decision_surface(x1, x2, p[0], X, y, heading))
     return drawn
 
 
@@ -122,7 +118,7 @@ def sweep(
     """The record of a sweep, the parent of its runs: what they share, what was swept, and how many ended how."""
     shared = set(params(specs[0]).items()).intersection(*(params(spec).items() for spec in specs[1:]))
     about = f"A sweep of {len(specs):,} runs: `{command}`\n"
-    counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.GAP) for table in tables)
+    counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.COLUMN_GAP) for table in tables)
     counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
     return Record(
         name=name,
@@ -150,7 +146,7 @@ def _data(spec: DataSpec) -> Data:
     return Data(name=spec.name, X=X, y=y)
 
 
-def _metrics(verdict: Verdict, epochs: int) -> dict[str, float]:
+def _metrics(spec: RunSpec, verdict: Verdict, epochs: int) -> dict[str, float]:
     seen = verdict.evidence
     states = [state for layer in seen.units for state in layer]
     metrics = {
@@ -164,7 +160,7 @@ def _metrics(verdict: Verdict, epochs: int) -> dict[str, float]:
         "lr_lambda_max": seen.lr_lambda_max,
         "interaction": seen.interaction,
         "loss_bound": seen.bound,
-        **({f"units_{state}": float(states.count(state)) for state in ("dead", "on", "split")} if states else {}),
+        **{f"units_{state}": float(states.count(state)) for state in possible(spec.arch) if states},
     }
     return {key: value for key, value in metrics.items() if math.isfinite(value)}
 
@@ -182,13 +178,7 @@ def _tags(verdict: Verdict) -> dict[str, str]:
         "units": " | ".join(" ".join(layer) for layer in seen.units),
         "partition": seen.partition,
         "plateaus": "; ".join(plateaus),
-        "staying": "certified" if seen.certified else "observed" if verdict.outcome.startswith("stuck") else None,
-        "kink": "a pre-activation is 0: the Hessian is of one side" if seen.kink else None,
+        "staying": ("certified" if seen.certified else "observed") if verdict.outcome.startswith("stuck") else None,
+        "kink": wording.ONE_SIDED if seen.kink else None,
     }
     return {key: value for key, value in tags.items() if value}
-
-
-def _axis(values: Array) -> Array:
-    """Coordinates of the grid: the range of the data and half of it more on each side."""
-    low, high = values.min(), values.max()
-    return np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), GRID)

@@ -127,7 +127,7 @@ def _print_story(chunk: Chunk, every: int) -> None:
     print("Predictions:")
     for line in wording.predictions(spec, chunk.trained.logits[0]):
         print(f"  {line}")
-    print(textwrap.fill(f"Outcome: {wording.verdict(spec, verdict, epochs=epochs)}", LINE))
+    print(textwrap.fill(wording.paragraph(spec, verdict, epochs=epochs), LINE))
 
 
 def _point_to(uri: str, experiment_id: str, run_id: str) -> None:
