@@ -17,7 +17,18 @@ from xorlab.tracking.tracker import Record, Tracker
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ["causes", "final_losses", "loss_curves", "rates", "survival"]
-TABLES = ["causes", "comparisons", "coefficients", "coverage", "logrank", "model", "rates", "settings", "times"]
+TABLES = [
+    "causes",
+    "comparisons",
+    "coefficients",
+    "coverage",
+    "logrank",
+    "model",
+    "outcomes",
+    "rates",
+    "settings",
+    "times",
+]
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +75,8 @@ def test_the_latest_sweep_is_analysed_by_default_and_its_run_carries_the_report(
     called = command(folder, "scripts/analyze.py")
     assert (called.returncode, called.stderr) == (0, "")
     assert called.stdout.startswith("10 runs of experiment xorlab\n")
-    assert "of 10 runs converged" in called.stdout
-    assert "Converging is most frequent with lr=" in called.stdout
+    assert "Of 10 runs, " in called.stdout
+    assert "No difference was found between the settings" in called.stdout
     out = folder / "outputs" / "analysis"
     written = {path.name for path in out.iterdir()}
     assert {f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg", "pdf")} <= written
@@ -105,9 +116,9 @@ def test_a_deleted_a_failed_and_a_doubled_run_are_told(folder, analyze, tmp_path
     )
     status, printed, errors = analyze("--uri", uri, "--out", str(tmp_path / "out"))
     assert (status, errors) == (0, "")
-    assert "Of 10 runs asked for, 1 failed" in printed
-    assert "Of 10 runs asked for, 1 is missing" in printed
-    assert "Of 10 runs asked for, 1 is there more than once, and counts once" in printed
+    assert "1 of 10 planned runs failed" in printed
+    assert "1 of 10 planned runs is missing" in printed
+    assert "1 of 10 planned runs was repeated and counts once" in printed
     coverage = pd.read_csv(tmp_path / "out" / "coverage.csv")
     counts = coverage[["intended", "done", "failed", "unfinished", "missing", "duplicated", "foreign"]].sum()
     assert counts.tolist() == [10, 8, 1, 0, 1, 1, 0]

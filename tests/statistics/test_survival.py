@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from xorlab.statistics import logrank, logrank_overall, medians, rates, survival, wilson
+from xorlab.statistics import logrank, medians, rates, survival, wilson
 from xorlab.statistics.comparison import holm
 
 # Weeks of remission, Freireich et al., Blood 21 (1963); a minus is a patient still in remission.
@@ -147,7 +147,7 @@ def test_logrank_of_published_data_and_by_hand():
     assert found["p"] == found["p_holm"] == pytest.approx(math.erfc(math.sqrt(found["statistic"] / 2)), rel=1e-9)
 
 
-def test_logrank_over_pairs_and_over_all():
+def test_logrank_of_each_pair():
     groups = {"a": PLACEBO, "b": TREATED, "c": [5, 9, 13, -13, 30], "d": [-2, -2]}
     found = logrank(runs(**groups), ["lr"])
     assert found[["a", "b"]].agg("".join, axis=1).tolist() == ["ab", "ac", "ad", "bc", "bd", "cd"]
@@ -155,20 +155,12 @@ def test_logrank_over_pairs_and_over_all():
     assert found["statistic"][:4].tolist() == pytest.approx(by_hand, abs=1e-9)
     assert found["p"][4:].tolist() == [1.0, 1.0]  # d was out of sight before b and c had an event
     assert found["p_holm"].tolist() == pytest.approx(holm(found["p"]).tolist())
-    overall = logrank_overall(runs(**groups), ["lr"]).iloc[0]
-    assert overall[["settings", "n", "events", "df"]].tolist() == [4, 49, 34, 3]
-    assert overall["statistic"] == pytest.approx(log_rank(*groups.values()), abs=1e-9)
-    seen = logrank_overall(runs(b=TREATED, c=groups["c"], d=[-2, -2], e=[-1]), ["lr"]).iloc[0]
-    assert seen[["settings", "n", "df"]].tolist() == [4, 29, 1]
-    assert seen["statistic"] == pytest.approx(log_rank(TREATED, groups["c"]), abs=1e-9)
 
 
 @pytest.mark.parametrize(
     "groups", [{"a": [-5], "b": [-5]}, {"a": [5], "b": [5]}, {"a": [5], "b": [-3]}, {"a": [5]}, {}]
 )
 def test_logrank_where_nothing_can_be_told_apart(groups):
-    overall = logrank_overall(runs(**groups), ["lr"]).iloc[0]
-    assert overall[["statistic", "df", "p"]].tolist() == [0.0, 0, 1.0]
     assert logrank(runs(**groups), ["lr"])["p"].tolist() == [1.0] * (len(groups) == 2)
 
 

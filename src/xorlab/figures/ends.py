@@ -14,7 +14,7 @@ from xorlab.diagnosis.outcomes import ordered
 from xorlab.figures.axes import PAGE, ceiling
 from xorlab.figures.lettering import headline, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour
-from xorlab.statistics.settings import called, settings, short
+from xorlab.statistics.settings import factor_label, settings, short
 
 ROWS = 40
 """Settings that still get a row of their own in one picture."""
@@ -74,7 +74,7 @@ def _rows(runs: pd.DataFrame, by: Sequence[str], *, width: float) -> tuple[Figur
     ax = figure.subplots()
     ax.set_yticks(range(len(groups)), [", ".join(map(short, values)) or "all runs" for values, _ in groups])
     ax.set_ylim(len(groups) - 0.4, -0.6)
-    ax.set_ylabel(",\n".join(map(called, by)))
+    ax.set_ylabel(",\n".join(map(factor_label, by)))
     ax.tick_params(axis="y", length=0)
     return figure, ax, [group for _, group in groups]
 

@@ -18,7 +18,7 @@ from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import counted, headline, legend, nothing
 from xorlab.figures.palette import SETTING_MARKERS, STYLE, colour, marker, sequence
 from xorlab.figures.scales import CROWD, Scale, across, down, fits, scale
-from xorlab.statistics.settings import called, label, natural, short
+from xorlab.statistics.settings import factor_label, label, natural, short
 
 BOUND = "theory's upper bound"
 """The legend's name of what the rate of converging cannot exceed."""
@@ -104,9 +104,9 @@ def rates_along(
 def _question(x: str, outcomes: Sequence[str]) -> str:
     """Ask what the rates answer."""
     if len(outcomes) > 1:
-        return f"How do runs end, by {called(x)}?"
+        return f"How do runs end, by {factor_label(x)}?"
     happens = "does a run converge" if outcomes[0] == "converged" else f"is a run {phrase(outcomes[0])}"
-    return f"How often {happens}, by {called(x)}?"
+    return f"How often {happens}, by {factor_label(x)}?"
 
 
 def _page(panels: int, placed: Scale, *, series: int, width: float, upright: bool) -> Figure:

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from xorlab.figures.lettering import breadth
-from xorlab.statistics.settings import called, natural, short
+from xorlab.statistics.settings import factor_label, natural, short
 
 Array = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def across(ax: Axes, scale: Scale, *, inches: float) -> None:
     _set(ax, "x", scale)
     wide = np.array([breadth(text, size=LABEL) + 0.06 for text in scale.labels])
     _tick(ax.set_xticks, scale, _thinned(scale.labels, _along(scale, inches), wide))
-    ax.set_xlabel(called(scale.factor))
+    ax.set_xlabel(factor_label(scale.factor))
 
 
 def down(ax: Axes, scale: Scale, *, inches: float) -> None:
@@ -127,7 +127,7 @@ def down(ax: Axes, scale: Scale, *, inches: float) -> None:
     _set(ax, "y", scale)
     tall = np.full(len(scale.values), 0.13)
     _tick(ax.set_yticks, scale, _thinned(scale.labels, _along(scale, inches), tall))
-    ax.set_ylabel(called(scale.factor))
+    ax.set_ylabel(factor_label(scale.factor))
 
 
 def _set(ax: Axes, side: str, scale: Scale) -> None:

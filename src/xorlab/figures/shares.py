@@ -17,7 +17,7 @@ from xorlab.diagnosis.signs import CERTAIN
 from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import NARROW, breadth, headline, legend, nothing
 from xorlab.figures.palette import STYLE, colour, ink, shade
-from xorlab.statistics.settings import called, settings, short
+from xorlab.statistics.settings import factor_label, settings, short
 
 ROWS = 40
 """Settings that still get a row of their own in one picture."""
@@ -77,7 +77,7 @@ def causes(
     for ax, (name, _), own in zip(grid, panels, rows, strict=True):
         named |= _bars(ax, own, inches=inches)
         ax.set_title(phrase(name), fontsize=9, pad=3)
-        ax.set_ylabel(",\n".join(map(called, by if name else ())))
+        ax.set_ylabel(",\n".join(map(factor_label, by if name else ())))
     grid[-1].set_xlabel("share of the runs of that outcome")
     keys = [Patch(facecolor=one.face, hatch=one.hatch, edgecolor=ink(one.face), linewidth=0) for one in looks.values()]
     for key, (outcome, _), one in zip(keys, looks, looks.values(), strict=True):

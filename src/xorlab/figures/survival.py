@@ -16,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from xorlab.figures.axes import PAGE, heading_size, log_epochs, outer, page
 from xorlab.figures.lettering import counted, folded, headline, legend, note, nothing
 from xorlab.figures.palette import SETTING_STROKES, STYLE, sequence
-from xorlab.statistics.settings import called, label, natural, settings, short
+from xorlab.statistics.settings import factor_label, label, natural, settings, short
 
 CURVES = 10
 """Curves in a panel up to which each has its band, its stroke and its name."""
@@ -138,7 +138,7 @@ def _name(
         _scale(figure, grid, by[-1], looks)
         note(figure, f"{crosses}; {sizes}")
         return
-    said = {name: f"{called(by[-1])}={name}" if by else "all runs" for name in looks}
+    said = {name: f"{factor_label(by[-1])}={name}" if by else "all runs" for name in looks}
     parts = settings(survival, by)
     if len(parts) == len(looks):
         said = {
@@ -157,5 +157,5 @@ def _scale(figure: Figure, grid: Sequence[Axes], factor: str, looks: dict[str, t
     tones = ListedColormap([tone for tone, _ in looks.values()])
     kept = np.unique(np.linspace(0, len(looks) - 1, 8).astype(int))
     shades = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), tones)
-    bar = figure.colorbar(shades, ax=list(grid), ticks=kept, aspect=30, pad=0.01, label=called(factor))
+    bar = figure.colorbar(shades, ax=list(grid), ticks=kept, aspect=30, pad=0.01, label=factor_label(factor))
     bar.ax.set_yticklabels([list(looks)[place] for place in kept])

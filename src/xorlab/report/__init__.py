@@ -1,4 +1,4 @@
-"""A sweep as one HTML file: what it shows in sentences, tables and pictures.
+"""A sweep as one HTML file: sentences, tables and pictures.
 
 Here: what a report says and how its page is laid out. Not here: the statistics (`statistics`) and
 pictures (`figures`) it is made of.

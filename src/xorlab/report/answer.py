@@ -1,75 +1,94 @@
-"""What a report says in words: the answer in three sentences, and what to keep in mind with it."""
+"""What a report says in words: the answer in three sentences, and the caveats that go with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from xorlab import statistics
 from xorlab.diagnosis.outcomes import percent, phrase
-from xorlab.report.material import Material
+from xorlab.report.material import PAIRED, Material
+from xorlab.report.tables import WANTED_WIDTH, settings
 from xorlab.spec import NUMERICS
-from xorlab.statistics.settings import called, label
+from xorlab.statistics.comparison import holm
+from xorlab.statistics.model import GROUPS
+from xorlab.statistics.settings import factor_label, label
 
-WIDE = 0.3
+TOO_WIDE = 0.3
 """The width of an interval from which on a setting has too few seeds."""
 
-WANTED = 0.2
-"""The width that more seeds are counted for."""
+ALPHA = 1.0 - statistics.CONFIDENCE
+"""The level below which a p-value counts as a difference."""
 
-CAUSES = 3
-"""Causes that a sentence names."""
+NAMED = 3
+"""Settings, or causes, that a sentence names."""
 
 
 def answer(material: Material) -> list[str]:
-    """Answer in three sentences: how often runs converge, where most and least, and why the others do not.
+    """Answer the report's question: how often runs converge, with what most and least, and why the others do not.
 
-    A fourth compares with another sweep, where there is one.
+    Where there is another sweep to compare with, the last sentence does.
     """
     return [_how_often(material), _where(material), _why(material), *_against(material)]
 
 
 def _how_often(material: Material) -> str:
-    return ", and ".join(_rate(_row(material.overall, outcome), outcome) for outcome in material.asked) + "."
+    counts = material.overall.set_index("outcome")["count"]
+    ends = [f"{counts[name]:,} {_verb(name, counts[name])}" for name in material.outcomes]
+    return f"Of {_runs(len(material.counted))}, {' and '.join(ends)}."
+
+
+def _verb(outcome: str, count: int) -> str:
+    return phrase(outcome) if outcome == "converged" else f"{'is' if count == 1 else 'are'} {phrase(outcome)}"
 
 
 def _where(material: Material) -> str:
-    chosen = material.rates[material.rates["outcome"] == "converged"]
-    if not material.by or len(chosen) < 2:
-        return "Nothing but the seed was varied, so no setting is compared with another."
-    if chosen["rate"].nunique() == 1:
-        return f"Every setting converges as often: {_short(chosen.iloc[0])} in each of {len(chosen)}."
-    most, least = (_extreme(chosen, material.by, rate) for rate in (chosen["rate"].max(), chosen["rate"].min()))
-    return f"Converging is most frequent with {most} and least with {least}{_sure(material)}."
+    converged = material.rates[material.rates["outcome"] == "converged"]
+    if not material.factors or len(converged) < 2:
+        return "Nothing but the seed was varied, so there are no settings to compare."
+    low, high = converged["rate"].min(), converged["rate"].max()
+    if low == high:
+        return f"Runs converge equally often in each of the {len(converged):,} settings: {percent(low)} %."
+    most, least = (_named(converged[converged["rate"] == rate], material.factors) for rate in (high, low))
+    p, what = _difference(material, converged)
+    if not p < ALPHA:
+        return (
+            f"No difference was found between the settings ({probability(p)}): rates range from {percent(low)} % with "
+            f"{least} to {percent(high)} % with {most}."
+        )
+    return (
+        f"Runs converge most often with {most} ({percent(high)} %) and least often with {least} "
+        f"({percent(low)} %){what}."
+    )
 
 
-def _extreme(rates: pd.DataFrame, by: Sequence[str], rate: float) -> str:
-    """Name a setting of this rate, and how many more there are."""
-    found = rates[rates["rate"] == rate]
-    more = f", as with {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{_setting(found.iloc[0], by)} ({_short(found.iloc[0])}{more})"
+def _named(rates: pd.DataFrame, factors: Sequence[str]) -> str:
+    """Name the settings of these rows, a few of very many."""
+    names = [label(factors, values) for values in rates[[*factors]].head(NAMED).itertuples(index=False, name=None)]
+    more = len(rates) - len(names)
+    return _listed([*names, *([f"{more:,} other {'setting' if more == 1 else 'settings'}"] if more else [])])
 
 
-def _sure(material: Material) -> str:
-    """Say how sure that is: a test of the two settings, or of several factors which explains most."""
-    if len(material.by) > 1:
-        terms = material.model.terms.dropna(subset="share").sort_values("share", ascending=False)
-        if terms.empty:
-            return ""
-        most = terms.iloc[0]
-        share = percent(most["share"])
-        return f"; of what was varied {called(most['factor'])} explains most, {share} % of the deviance"
-    pairs = material.comparisons
-    widest = pairs.iloc[int(pairs["difference"].abs().argmax())]
-    return f"; {difference(widest)}, {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'} compared"
+def _difference(material: Material, converged: pd.DataFrame) -> tuple[float, str]:
+    """Test whether the settings differ: return p, corrected for several tests, and what else to say about it.
 
-
-def difference(pair: Mapping[Any, Any] | pd.Series) -> str:
-    """Say by how much a setting is ahead: ``the difference is 10 points (95 % interval -12 to 32; p = 1)``."""
-    sign = 1.0 if pair["difference"] >= 0.0 else -1.0
-    low, high = sorted(sign * pair[key] for key in ("low", "high"))
-    points, low, high = (f"{100.0 * end:.0f}" for end in (sign * pair["difference"], low, high))
-    return f"the difference is {points} points (95 % interval {low} to {high}; {probability(pair['p_holm'])})"
+    With one factor the test compares the settings that converge most and least often, and the correction is
+    Bonferroni's, for all pairs from which they could have been picked. With several factors it is the model's.
+    """
+    if len(material.factors) > 1:
+        terms = material.model.terms
+        first = terms.iloc[0]
+        share = f"{percent(first['share'])} % of the deviance"
+        p = holm(terms["p"].fillna(1.0))[0]
+        return p, f"; the factor that explains most is {factor_label(first['factor'])}, with {share}"
+    (factor,) = material.factors
+    ends = [converged.iloc[int(converged["rate"].argmax())], converged.iloc[int(converged["rate"].argmin())]]
+    runs = material.counted
+    either = runs[factor].isin([end[factor] for end in ends])
+    for end in ends:
+        either |= runs[factor].isna() & pd.isna(end[factor])
+    pair = statistics.compare(runs[either], factor).iloc[0]
+    p = min(1.0, pair["p"] * len(converged) * (len(converged) - 1) / 2)
+    return p, f"; the difference is significant ({probability(p)})"
 
 
 def probability(p: float) -> str:
@@ -78,134 +97,138 @@ def probability(p: float) -> str:
 
 
 def _why(material: Material) -> str:
-    told = material.told
-    others = told[told["outcome"] != "converged"]
+    runs = material.counted
+    others = runs[runs["outcome"] != "converged"]
+    epochs = runs["epochs_to_converge"][runs["outcome"] == "converged"].dropna()
+    when = "" if epochs.empty else f" after a median of {epochs.median():,.0f} epochs"
     if others.empty:
-        return f"Every run converged{_when(material)}."
+        return f"Every run converged{when}."
     causes = others["cause"].dropna() if "cause" in others else pd.Series(dtype=str)
     counts = causes.value_counts()
-    parts = [f"{number:,} {str(name).replace('_', ' ')}" for name, number in counts[:CAUSES].items()]
-    rest = len(others) - int(counts[:CAUSES].sum())
-    named = ", ".join([*parts, *([f"{rest:,} other"] if rest else [])])
-    converged = f"; those that converged did so{_when(material)}" if len(others) < len(told) else ""
-    return f"Of the {_runs(len(others))} that did not converge, the cause is: {named}{converged}."
-
-
-def _when(material: Material) -> str:
-    epochs = material.told["epochs_to_converge"][material.told["outcome"] == "converged"].dropna()
-    if epochs.empty:
-        return ""
-    low, middle, high = epochs.quantile([0.25, 0.5, 0.75])
-    return f" after a median of {middle:,.0f} epochs (the middle half: {low:,.0f} to {high:,.0f})"
+    shown = len(counts) if len(counts) == NAMED + 1 else NAMED  # "1 other" would be no shorter than its name
+    names = [f"{str(name).replace('_', ' ')} ({number:,})" for name, number in counts[:shown].items()]
+    rest = len(others) - int(counts[:shown].sum())
+    causes_of = f"Of the {_runs(len(others))} that did not converge, the causes are"
+    if len(others) == 1:
+        causes_of = "The cause of the one run that did not converge is"
+    said = f"{causes_of} {_listed([*names, *([f'others ({rest:,})'] if rest else [])])}"
+    return f"{said}; the others converged{when}." if len(others) < len(runs) else f"{said}."
 
 
 def _against(material: Material) -> Iterator[str]:
     """Say in how many settings this sweep and the other differ."""
-    pairs = material.rivals
+    pairs = material.sweep_comparison
     if pairs is None:
         return
     if pairs.empty:
-        yield "No setting is in the other sweep as well."
+        yield "The two sweeps have no setting in common."
         return
-    sure = pairs[pairs["p_holm"] < 1.0 - statistics.CONFIDENCE]
-    more, fewer = (sure["difference"] > 0).sum(), (sure["difference"] < 0).sum()
-    settings = "setting" if len(pairs) == 1 else "settings"
+    sure = pairs[pairs["p_holm"] < ALPHA]
+    more, less = (sure["difference"] > 0).sum(), (sure["difference"] < 0).sum()
+    common = "the one setting" if len(pairs) == 1 else f"the {len(pairs):,} settings"
+    if not more and not less:
+        yield f"No difference from the other sweep was found in {common} that both have."
+        return
     yield (
-        f"Against the other sweep, {len(pairs)} {settings} compared: this one converges more often in {more} and less "
-        f"often in {fewer}, at the 5 % level after Holm's correction."
+        f"Of {common} that both sweeps have, this one converges more often in {more:,} and less often in {less:,} "
+        "(at the 5 % level, after Holm's correction)."
     )
 
 
 def caveats(material: Material) -> list[str]:
     """Say what limits the answer: gaps, repetitions, too few seeds, censored times, unknown causes."""
-    return [*_gaps(material), *_seeds(material), *_censored(material), *_unexplained(material), *_mixed(material)]
+    return [
+        *_gaps(material),
+        *_seeds(material),
+        *_censored(material),
+        *_unexplained(material),
+        *_shortened(material),
+        *_mixed(material),
+    ]
 
 
 def _gaps(material: Material) -> Iterator[str]:
-    """Say what of the sweep is not there, or there twice."""
-    words = {
+    """Say which of the planned runs are missing, and which are there twice."""
+    planned = int(material.coverage["intended"].sum())
+    found = {
         "failed": "failed",
         "unfinished": "did not finish",
-        "missing": "{is_are} missing",
-        "duplicated": "{is_are} there more than once, and {count_counts} once",
-        "foreign": f"{{was_were}} made by another version of the numerics than {NUMERICS}",
+        "missing": "{are} missing",
+        "duplicated": "{were} repeated and {count} once",
+        "foreign": f"{{were}} made by another version of the numerics than {NUMERICS}",
     }
-    intended = int(material.coverage["intended"].sum())
-    whole = True
-    for column, said in words.items():
-        if count := int(material.coverage[column].sum()):
-            whole = False
-            verbs = ("is", "was", "counts") if count == 1 else ("are", "were", "count")
-            what = said.format(**dict(zip(("is_are", "was_were", "count_counts"), verbs, strict=True)))
-            yield f"Of {_runs(intended)} asked for, {count:,} {what} (table Coverage)."
-    if whole:
-        yield f"The sweep is complete: each of {_runs(intended)} asked for is there, once."
+    counts = {column: int(material.coverage[column].sum()) for column in found}
+    for column, count in counts.items():
+        if count:
+            verbs = {"are": "is", "were": "was", "count": "counts"} if count == 1 else {}
+            said = found[column].format(**{"are": "are", "were": "were", "count": "count", **verbs})
+            yield f"{count:,} of {_runs(planned, 'planned')} {said} (see the table Coverage)."
+    if not any(counts.values()):
+        yield f"The sweep is complete: of {_runs(planned, 'planned')} none is missing."
 
 
 def _seeds(material: Material) -> Iterator[str]:
-    chosen = material.rates[material.rates["outcome"] == "converged"]
-    wide = chosen[chosen["high"] - chosen["low"] > WIDE]
+    converged = material.rates[material.rates["outcome"] == "converged"]
+    wide = converged[converged["high"] - converged["low"] > TOO_WIDE]
     if wide.empty:
         return
-    more = max(statistics.more_seeds(int(row["count"]), int(row["n"]), width=WANTED) for _, row in wide.iterrows())
-    settings = "One setting has" if len(wide) == 1 else f"{len(wide)} of {len(chosen)} settings have"
+    found = set(zip(wide["count"].tolist(), wide["n"].tolist(), strict=True))
+    more = max(statistics.more_seeds(count, n, width=WANTED_WIDTH) for count, n in found)
+    which = (
+        "The setting has"
+        if len(converged) == 1
+        else f"{len(wide):,} of {len(converged):,} settings {'has' if len(wide) == 1 else 'have'}"
+    )
     yield (
-        f"{settings} too few seeds for a rate: an interval wider than {percent(WIDE)} points. Up to {more:,} more "
-        f"seeds would bring each to {percent(WANTED)} points."
+        f"{which} too few seeds: the 95 % interval of the rate is wider than {percent(TOO_WIDE)} points. With "
+        f"{more:,} more seeds it would be at most {percent(WANTED_WIDTH)} points wide."
     )
 
 
 def _censored(material: Material) -> Iterator[str]:
-    told = material.told
-    never, moving = int((told["outcome"] != "converged").sum()), int((told["outcome"] == "descending").sum())
+    runs = material.counted
+    never, moving = int((runs["outcome"] != "converged").sum()), int((runs["outcome"] == "descending").sum())
     if never:
-        of = f"{never:,} of {_runs(len(told))}"
-        yield f"{of} never converged: their times are censored at the epochs they were given."
+        of = f"{never:,} of {_runs(len(runs))}"
+        yield f"{of} did not converge in the epochs they were given; their times are censored."
     if moving:
-        yield f"{moving:,} of them still descended: with more epochs some may converge."
+        yield f"{_runs(moving)} {'was' if moving == 1 else 'were'} still descending and may converge with more epochs."
 
 
 def _unexplained(material: Material) -> Iterator[str]:
-    if "cause" in material.told and (unknown := int((material.told["cause"] == "unknown").sum())):
-        yield f"Of {_runs(unknown)} the cause is not known."
-    if len(material.by) and material.model.separated:
-        yield "In some settings all runs converge, or none: the model's coefficients for them are not finite."
+    if "cause" in material.counted and (unknown := int((material.counted["cause"] == "unknown").sum())):
+        yield f"The cause of {_runs(unknown)} is unknown."
+    if material.factors and material.model.separated:
+        yield "In some settings all runs converge or none does; the model's coefficients there are not finite."
+
+
+def _shortened(material: Material) -> Iterator[str]:
+    for factor in material.long_factors:
+        yield (
+            f"{factor_label(factor)} has more than {PAIRED} values, so the tables compare only neighbouring values, "
+            f"and the model puts neighbours together in {GROUPS} groups."
+        )
 
 
 def _mixed(material: Material) -> Iterator[str]:
+    runs = material.counted
     for column, what in (("commit", "commits"), ("machine", "machines"), ("numpy", "versions of NumPy")):
-        if column in material.told and (kinds := material.told[column].nunique()) > 1:
+        if column in runs and (kinds := runs[column].nunique()) > 1:
             yield f"The runs come from {kinds} {what}."
-    if "git.dirty" in material.told and (material.told["git.dirty"] == "true").any():
+    if "git.dirty" in runs and (runs["git.dirty"] == "true").any():
         yield "Some runs were made from a tree with uncommitted changes."
 
 
 def summary(material: Material) -> str:
     """Lay out the answer, the settings and the caveats for a terminal."""
-    from xorlab.report.tables import settings
-
     parts = [*answer(material), settings(material).text(), *(f"- {caveat}" for caveat in caveats(material))]
     return "\n".join(parts)
 
 
-def _row(rates: pd.DataFrame, outcome: str) -> pd.Series:
-    return rates[rates["outcome"] == outcome].iloc[0]
+def _runs(count: int, which: str = "") -> str:
+    return f"{count:,} {which}{' ' if which else ''}{'run' if count == 1 else 'runs'}"
 
 
-def _rate(row: pd.Series, outcome: str) -> str:
-    """``14 of 30 runs converged, 47 % (95 % interval 30 to 64 %)``."""
-    rate, low, high = (percent(row[name]) for name in ("rate", "low", "high"))
-    verb = phrase(outcome) if outcome == "converged" else f"{'is' if row['count'] == 1 else 'are'} {phrase(outcome)}"
-    return f"{row['count']:,} of {_runs(row['n'])} {verb}, {rate} % (95 % interval {low} to {high} %)"
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} {'run' if count == 1 else 'runs'}"
-
-
-def _short(row: pd.Series) -> str:
-    return f"{row['count']:,} of {row['n']:,}, {percent(row['rate'])} %"
-
-
-def _setting(row: pd.Series, by: Sequence[str]) -> str:
-    return label(by, [row[name] for name in by])
+def _listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does: ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,8 +1,9 @@
 """What a report is made of: runs, and what statistics make of them, each computed once and only if asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,10 @@ from xorlab.diagnosis import signs
 from xorlab.diagnosis.outcomes import phrase
 from xorlab.errors import XorlabError
 from xorlab.spec.text import PARAMETERS, specification
+from xorlab.statistics.settings import numbered
+
+PAIRED = 20
+"""Values of a factor up to which each two are compared; of more only neighbours, as pairs grow by the square."""
 
 
 @dataclass(frozen=True)
@@ -35,97 +40,110 @@ class Material:
     against: pd.DataFrame | None = None
 
     @cached_property
-    def told(self) -> pd.DataFrame:
+    def counted(self) -> pd.DataFrame:
         """The runs that count: those with an outcome, a repeated one once."""
         return statistics.distinct(self.runs.dropna(subset="outcome"))
 
     @cached_property
-    def by(self) -> list[str]:
-        """The factors: what tells the settings apart."""
-        return statistics.factors(self.told)
+    def factors(self) -> list[str]:
+        """The parameters that vary between the settings."""
+        return statistics.factors(self.counted)
 
     @cached_property
     def levels(self) -> dict[str, float]:
-        """The levels that a loss can rest at, by name, highest first."""
-        return statistics.levels(self.told)
+        """The levels at which a loss can come to rest, by name, highest first."""
+        return statistics.levels(self.counted)
 
     @cached_property
-    def asked(self) -> list[str]:
-        """The outcomes that are asked for in any case: converged, and stuck at the highest level."""
+    def outcomes(self) -> list[str]:
+        """The outcomes that have a rate even if no run has them: converged, and stuck at the highest level."""
         return ["converged", *(f"stuck_{name}" for name in list(self.levels)[:1])]
 
     @cached_property
     def coverage(self) -> pd.DataFrame:
-        """How much of what was asked for is there, by setting."""
-        return statistics.coverage(self.runs, self.by, plan=self.plan)
+        """How many of the planned runs are there, by setting."""
+        return statistics.coverage(self.runs, self.factors, plan=self.plan)
 
     @cached_property
     def rates(self) -> pd.DataFrame:
         """Every outcome's rate in every setting."""
-        return statistics.rates(self.told, self.by, outcomes=self.asked, coverage=self.coverage)
+        return statistics.rates(self.counted, self.factors, outcomes=self.outcomes, coverage=self.coverage)
 
     @cached_property
     def overall(self) -> pd.DataFrame:
         """Every outcome's rate over all runs."""
-        return statistics.rates(self.told, outcomes=self.asked)
+        return statistics.rates(self.counted, outcomes=self.outcomes)
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
-        """Each two values of each factor, within each setting of the others, by how often they converge."""
+        """The values of each factor compared two by two by how often runs converge, the other factors fixed."""
         return self._pairwise(statistics.compare)
 
     @cached_property
     def logrank(self) -> pd.DataFrame:
-        """Each two values of each factor, within each setting of the others, by how soon they converge."""
+        """The values of each factor compared two by two by how soon runs converge, the other factors fixed."""
         return self._pairwise(statistics.logrank)
 
     def _pairwise(self, compare: Callable[..., pd.DataFrame]) -> pd.DataFrame:
-        others = {factor: [key for key in self.by if key != factor] for factor in self.by}
-        frames = [compare(self.told, factor, within=within) for factor, within in others.items()]
-        named = [frame.assign(**{"factor": factor}) for factor, frame in zip(others, frames, strict=True)]
-        columns = ["factor", *(self.by if len(self.by) > 1 else [])]
-        return pd.concat([pd.DataFrame(columns=columns), *named], ignore_index=True)
+        frames = [
+            compare(
+                self.counted,
+                factor,
+                within=[key for key in self.factors if key != factor],
+                neighbours=factor in self.long_factors,
+            ).assign(factor=factor)
+            for factor in self.factors
+        ]
+        columns = ["factor", *(self.factors if len(self.factors) > 1 else [])]
+        return pd.concat([pd.DataFrame(columns=columns), *frames], ignore_index=True)
 
     @cached_property
-    def both(self) -> pd.DataFrame | None:
-        """The runs of this report, ``this`` in the column sweep, and those of the ``other``."""
+    def long_factors(self) -> list[str]:
+        """The factors of more than `PAIRED` values."""
+        return [factor for factor in self.factors if self.counted[factor].nunique(dropna=False) > PAIRED]
+
+    @cached_property
+    def sweep_comparison(self) -> pd.DataFrame | None:
+        """How often this sweep and the other converge, in each setting that both have."""
         if self.against is None:
             return None
         other = statistics.distinct(self.against.dropna(subset="outcome"))
-        both = pd.concat([other.assign(sweep="other"), self.told.assign(sweep="this")], ignore_index=True)
-        return both.drop(columns="spec")  # a run that is in both counts in both
-
-    @cached_property
-    def rivals(self) -> pd.DataFrame | None:
-        """How often the two sweeps converge, in each setting that both have."""
-        return None if self.both is None else statistics.compare(self.both, "sweep", within=self.by)
+        both = pd.concat([other.assign(sweep="other"), self.counted.assign(sweep="this")], ignore_index=True)
+        both = both.drop(columns="spec")  # a run that is in both sweeps counts in both
+        return statistics.compare(both, "sweep", within=self.factors)
 
     @cached_property
     def model(self) -> statistics.Model:
         """How much each factor explains of converging."""
-        return statistics.model(self.told, self.by)
+        return statistics.model(self.counted, self.factors)
 
     @cached_property
-    def signs(self) -> list[str] | None:
+    def sign_patterns(self) -> list[str] | None:
         """The sign pattern of each run that counts; None where one of them has none."""
-        if set(self.told["arch.hidden"]) != {"[2]"}:
+        if set(self.counted["arch.hidden"]) != {"[2]"}:
             return None
-        keys = [key for key in PARAMETERS if key in self.told]
-        rows = self.told[keys].to_dict("records")
-        texts = ({str(key): str(value) for key, value in row.items() if not pd.isna(value)} for row in rows)
+        runs = self.counted
+        keys = [key for key in PARAMETERS if key in runs and key.startswith(("arch.", "data.", "init.", "seed"))]
+        starts, start = numbered(runs, keys)  # runs of one start share a pattern
         try:
-            return [signs.pattern(specification(params)) for params in texts]
+            patterns = [signs.pattern(specification(_texts(keys, values))) for values in starts]
         except (ValueError, XorlabError):
             return None
+        return [patterns[place] for place in start]
 
     @cached_property
     def curves(self) -> pd.DataFrame:
         """The losses of the runs that count."""
-        return self.read_curves(self.told)
+        return self.read_curves(self.counted)
 
     @property
     def question(self) -> str:
         """What the report asks."""
-        stuck = f"when does it get {phrase(self.asked[1])}" if len(self.asked) > 1 else "when is it stuck"
-        data = " and ".join(sorted({name.upper() for name in self.told["data.name"]}))
+        stuck = f"when does it get {phrase(self.outcomes[1])}" if len(self.outcomes) > 1 else "when is it stuck"
+        data = " and ".join(sorted({name.upper() for name in self.counted["data.name"]}))
         return f"{data}: {stuck}, and when does it converge?"
+
+
+def _texts(keys: Sequence[str], values: Sequence[Any]) -> dict[str, str]:
+    """Return parameters as MLflow keeps them, without those that do not apply."""
+    return {key: str(value) for key, value in zip(keys, values, strict=True) if not pd.isna(value)}

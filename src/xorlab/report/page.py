@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
@@ -10,7 +10,7 @@ import pandas as pd
 
 from xorlab.report.tables import Table, heading
 
-ROWS = 500
+MAX_ROWS = 500
 """Rows of a table that the page shows; the rest is in its .csv."""
 
 
@@ -77,8 +77,8 @@ class Report:
 
 def shown(table: Table) -> Shown:
     """Make a table ready for the page."""
-    frame = table.shown.head(ROWS)
-    written = replace(table, frame=frame).written()
+    top = table.head(MAX_ROWS)
+    frame, written = top.shown, top.written()
     rows = [
         [_cell(text, value) for text, value in zip(texts, values, strict=True)]
         for texts, values in zip(

@@ -1,31 +1,31 @@
-"""A report's pictures: which there are for these runs, the question of each, and what its caption says."""
+"""A report's pictures: each one's question, its drawing, and its caption.
+
+To add one, write a function of `Material` and a width below `@picture`: it is on the page, in its own files and behind
+``--only`` under its name, in the order of this module.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from matplotlib.figure import Figure
 
 from xorlab import figures, statistics
 from xorlab.diagnosis.outcomes import phrase
 from xorlab.report.material import Material
-from xorlab.statistics.settings import called
+from xorlab.statistics.settings import factor_label
 
-PANELS = 12
-"""Settings that still get a panel of curves each."""
+MAX_CURVE_PANELS = 12
+"""Settings up to which each has a panel of loss curves."""
 
-CURVES = 10
-"""Settings that still get a survival curve each."""
+MAX_SURVIVAL_CURVES = 10
+"""Settings up to which each has a survival curve."""
 
-BOUND = (
-    "Theory's bound: the probability that at least two units are alive at the start, without which no network "
-    "converges."
-)
-"""What the bound is, for a caption."""
+MAX_CAUSE_BARS = 16
+"""Settings up to which each has bars of its causes."""
 
-BARS = 16
-"""Settings that still get bars of their causes each."""
-
-TAKEN = "Of several factors the curves of each value are taken over all others."
+MAX_LINES = 10
+"""Values of a second factor up to which each has a line of rates."""
 
 
 @dataclass(frozen=True)
@@ -37,114 +37,140 @@ class Picture:
     figure: Figure
 
 
-def loss_curves(material: Material, width: float) -> Picture:
-    """Draw the losses by outcome."""
-    by = _coarse(material, PANELS)
-    caption = (
-        f"The loss of {len(material.told):,} runs at each epoch (log scale), coloured by where it ended; dotted: the "
-        "levels at which a network rests that gives several points one output."
-    )
-    question = "Which runs get stuck, and where?"
-    figure = figures.sweep_curves(material.curves, material.told, material.levels, by=by, width=width, title=question)
-    return Picture(question, caption, figure)
+Draw = Callable[[Material, float], Picture | None]
+
+D = TypeVar("D", bound=Draw)
+
+PICTURES: dict[str, Draw] = {}
+"""Every picture by its name, in the order of the page: so many inches wide, or None where it has nothing to show."""
 
 
+def picture(draw: D) -> D:
+    """Add a picture to the report, under the name of its function."""
+    PICTURES[draw.__name__] = draw
+    return draw
+
+
+@picture
 def rates(material: Material, width: float) -> Picture | None:
     """Draw the rates along the factor of most values, a line for each value of a second one."""
-    if not 1 <= len(material.by) <= 2:
+    if not 1 <= len(material.factors) <= 2:
         return None
-    x, *others = sorted(material.by, key=lambda key: -material.told[key].nunique())
+    x, *others = sorted(material.factors, key=lambda key: -material.counted[key].nunique())
+    if others and material.counted[others[0]].nunique(dropna=False) > MAX_LINES:
+        return None
     second = others[0] if others else None
-    bounds = statistics.bounds(material.told, [x]) if second is None else None
-    question = f"How does {called(x)} change where runs end?"
+    bounds = statistics.bounds(material.counted, [x]) if second is None else None
+    question = f"How does {factor_label(x)} change where runs end?"
     figure = figures.rates_along(
-        material.rates, x, hue=second, outcomes=material.asked, bounds=bounds, width=width, title=question
+        material.rates, x, hue=second, outcomes=material.outcomes, bounds=bounds, width=width, title=question
     )
-    lines = "" if second is None else f", a line for each {called(second)}"
-    caption = f"Rates of {' and '.join(map(phrase, material.asked))}{lines}, with Wilson's 95 % intervals."
+    lines = "" if second is None else f", with a line for each {factor_label(second)}"
+    shown = " and ".join("converge" if name == "converged" else f"get {phrase(name)}" for name in material.outcomes)
+    caption = f"How many runs {shown}, with Wilson's 95 % intervals{lines}."
     if bounds is not None and bounds["bound"].notna().any():
-        caption += f" {BOUND}"
+        caption += (
+            " No network converges that starts with fewer than two live units. Theory's upper bound is the probability "
+            "of starting with two or more."
+        )
     return Picture(question, caption, figure)
 
 
+@picture
 def converged(material: Material, width: float) -> Picture | None:
-    """Draw the map of converging."""
-    return _map(material, "converged", width)
+    """Draw the map of how often runs converge."""
+    return _map(material, "converged", "How often do runs converge?", width)
 
 
+@picture
 def stuck(material: Material, width: float) -> Picture | None:
-    """Draw its twin: the map of being stuck at the highest level."""
-    return _map(material, material.asked[1], width) if len(material.asked) > 1 else None
-
-
-def _map(material: Material, outcome: str, width: float) -> Picture | None:
-    if len(material.by) < 2:
+    """Draw the map of how often runs are stuck at the highest level."""
+    if len(material.outcomes) < 2:
         return None
-    figure = figures.convergence_maps(material.rates, material.by, outcome=outcome, width=width)
-    factors = ", ".join(map(called, material.by))
-    happens = "converge" if outcome == "converged" else f"are {phrase(outcome)}"
-    caption = f"How many runs {happens}, over {factors}, with Wilson's 95 % intervals and n where there is room."
-    return Picture(f"How often do runs {happens}?".replace("do runs are", "are runs"), caption, figure)
+    return _map(material, material.outcomes[1], f"How often are runs {phrase(material.outcomes[1])}?", width)
 
 
+def _map(material: Material, outcome: str, question: str, width: float) -> Picture | None:
+    if len(material.factors) < 2:
+        return None
+    figure = figures.convergence_maps(material.rates, material.factors, outcome=outcome, width=width, title=question)
+    factors = ", ".join(map(factor_label, material.factors))
+    caption = f"The share of runs in each setting of {factors}. Cells with room for it show Wilson's 95 % interval."
+    return Picture(question, caption, figure)
+
+
+@picture
+def loss_curves(material: Material, width: float) -> Picture:
+    """Draw the losses by outcome."""
+    by = _coarse(material, MAX_CURVE_PANELS)
+    caption = (
+        f"The loss of {len(material.counted):,} runs at each epoch, coloured by how the run ended. Dotted lines are "
+        "the levels at which a network rests when it gives several points the same output."
+    )
+    question = "Which runs get stuck, and where?"
+    figure = figures.sweep_curves(
+        material.curves, material.counted, material.levels, by=by, width=width, title=question
+    )
+    return Picture(question, caption, figure)
+
+
+@picture
 def final_losses(material: Material, width: float) -> Picture:
     """Draw where runs end against the levels."""
     question = "Where do runs end?"
-    figure = figures.final_losses(material.told, material.levels, by=material.by, width=width, title=question)
+    figure = figures.final_losses(material.counted, material.levels, by=material.factors, width=width, title=question)
     caption = (
-        f"A dot for each of {len(material.told):,} runs at its final loss, coloured by outcome, against the levels "
-        "(dotted)."
+        f"One dot for the final loss of each of {len(material.counted):,} runs, coloured by outcome. Dotted lines are "
+        "the levels."
     )
     return Picture(question, caption, figure)
 
 
-def survival(material: Material, width: float) -> Picture | None:
-    """Draw how many have not converged yet, epoch by epoch."""
-    by = _coarse(material, CURVES)
-    question = "How long does converging take?"
-    figure = figures.survival_curves(statistics.survival(material.told, by), by, width=width, title=question)
-    caption = (
-        "The share of runs that have not converged yet (Kaplan-Meier, with 95 % bands) by epoch; runs that never "
-        f"converged are censored at the epochs they were given. {TAKEN if by != material.by else ''}"
-    ).strip()
-    return Picture(question, caption, figure)
-
-
+@picture
 def causes(material: Material, width: float) -> Picture | None:
     """Draw the causes within the outcomes."""
-    if "cause" not in material.told or material.told["cause"].isna().all():
+    if "cause" not in material.counted or material.counted["cause"].isna().all():
         return None
-    by = _coarse(material, BARS)
+    by = _coarse(material, MAX_CAUSE_BARS)
     question = "Why do runs not converge?"
-    figure = figures.causes(statistics.causes(material.told, by), by, width=width, title=question)
-    caption = "The runs of each outcome by the cause that the evidence of each run shows."
+    figure = figures.causes(statistics.causes(material.counted, by), by, width=width, title=question)
+    caption = "The causes that xorlab found for the runs of each outcome."
     return Picture(question, caption, figure)
 
 
+@picture
+def survival(material: Material, width: float) -> Picture | None:
+    """Draw how many have not converged yet, epoch by epoch."""
+    by = _coarse(material, MAX_SURVIVAL_CURVES)
+    question = "How long does converging take?"
+    figure = figures.survival_curves(statistics.survival(material.counted, by), by, width=width, title=question)
+    caption = (
+        "The share of runs that have not yet converged at each epoch (Kaplan-Meier, with 95 % bands). Runs that never "
+        "converged are censored at the last epoch they were given."
+    )
+    if by != material.factors:
+        caption += " Where several factors vary, a curve covers all values of those that it does not name."
+    return Picture(question, caption, figure)
+
+
+@picture
 def fates(material: Material, width: float) -> Picture | None:
     """Draw the outcomes by the signs of the first weights, for 2-2-1 networks."""
-    if material.signs is None:
+    if material.sign_patterns is None:
         return None
-    signed = material.told.assign(signs=material.signs)
-    question = "Do the signs of the first weights decide the fate?"
+    runs = material.counted.assign(signs=material.sign_patterns)
+    question = "Do the signs of the first weights decide how a run ends?"
     caption = (
-        "Outcomes by the signs of a 2-2-1 network's first weights: of each unit the two from the inputs, then the one "
-        "to the output; patterns that differ by an exchange of units or inputs are one. Ticks: Wilson's 95 % interval "
-        "of converging."
+        "Outcomes by the signs of a 2-2-1 network's initial weights. Each unit shows the signs of its two input "
+        "weights, then that of its output weight. Patterns that differ only by swapping units or inputs are counted "
+        "together. Black bars are Wilson's 95 % intervals for converging."
     )
-    return Picture(question, caption, figures.fates(signed, width=width, title=question))
+    return Picture(question, caption, figures.fates(runs, width=width, title=question))
 
 
 def _coarse(material: Material, most: int) -> list[str]:
-    """Return the factors of no more than so many settings: all of them, or the most varied left out until it is so."""
-    by = material.by
-    while by and material.told.groupby(by, dropna=False).ngroups > most:
-        by = sorted(by, key=lambda key: material.told[key].nunique())[:-1]
+    """Return the factors, without those of most values where the settings would be more than `most`."""
+    by = material.factors
+    while by and material.counted.groupby(by, dropna=False).ngroups > most:
+        by = sorted(by, key=lambda key: material.counted[key].nunique())[:-1]
     return by
-
-
-PICTURES: dict[str, Callable[[Material, float], Picture | None]] = {
-    picture.__name__: picture
-    for picture in (rates, converged, stuck, loss_curves, final_losses, causes, survival, fates)
-}
-"""Every picture by its name, in the order of the page: so many inches wide, or None where it says nothing."""

@@ -1,8 +1,12 @@
-"""A report's tables: frames of what statistics say, and how their cells are written."""
+"""A report's tables: frames of statistics, and how their cells are written.
+
+To add one, write a function of `Material` below `@table`: it is on the page, in its own file and behind ``--only``
+under its name, in the order of this module.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -10,13 +14,22 @@ from xorlab import statistics
 from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.report.material import Material
 from xorlab.spec.text import PARAMETERS
-from xorlab.statistics.settings import called, short
+from xorlab.statistics.settings import factor_label, short
 
 Format = Callable[[Any], str]
 
 
-LINES = 40
-"""Rows that a terminal shows."""
+MAX_LINES = 40
+"""Rows of a table that a terminal shows."""
+
+WANTED_WIDTH = 0.2
+"""The width of a rate's interval that more seeds are counted for."""
+
+TESTS = (
+    "Where both have the same seeds, runs are paired and the test is McNemar's exact test; otherwise it is Fisher's. "
+    "The difference, b - a, is in percentage points. Holm's correction is"
+)
+"""What a note on compared rates says of the tests."""
 
 
 def _percent(value: float) -> str:
@@ -47,9 +60,12 @@ PAIRS: Mapping[str, Format] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A frame with a name, a title and a note, and how its columns are written; all else is written by its type.
+    """A frame with a name, a title and a note.
 
-    What is hidden are columns that are only in the .csv file.
+    Attributes
+    ----------
+    formats : how columns are written that are not written by their type
+    hidden : columns that are only in the .csv file
     """
 
     name: str
@@ -73,10 +89,14 @@ class Table:
 
     def text(self) -> str:
         """Lay the table out for a terminal; of a long one the first rows."""
-        written = self.written().rename(columns=heading)
-        left_out = len(written) - LINES
+        written = self.head(MAX_LINES).written().rename(columns=heading)
+        left_out = len(self.frame) - MAX_LINES
         more = f"\n… and {left_out:,} more in {self.name}.csv" if left_out > 0 else ""
-        return f"{self.title}\n{written.head(LINES).to_string(index=False)}{more}"
+        return f"{self.title}\n{written.to_string(index=False)}{more}"
+
+    def head(self, rows: int) -> "Table":
+        """Return the table with its first rows only."""
+        return replace(self, frame=self.frame.head(rows))
 
     def _write(self, name: str, value: Any) -> str:
         if not isinstance(value, str) and pd.isna(value):
@@ -92,7 +112,7 @@ class Table:
 FORMATS: Mapping[str, Format] = {
     "outcome": phrase,
     "cause": lambda cause: str(cause).replace("_", " "),
-    "factor": called,
+    "factor": factor_label,
     "p": _p,
     "p_holm": _p,
     "share": _percent,
@@ -100,83 +120,102 @@ FORMATS: Mapping[str, Format] = {
 """How columns are written that mean the same in every table."""
 
 HEADINGS = {
+    "rate_a": "rate of a",
+    "rate_b": "rate of b",
+    "events_a": "events of a",
+    "events_b": "events of b",
+    "difference": "difference in points",
+    "statistic": "chi squared",
     "p_holm": "p (Holm)",
     "n_a": "n of a",
     "n_b": "n of b",
     "low": "95 % from",
     "high": "to",
     "log_odds": "log odds",
+    "intended": "planned",
     "foreign": "other numerics",
 }
 
 
 def heading(column: str) -> str:
-    """Return a column's name as a head."""
+    """Return a column's name as the head of a column."""
     if column in HEADINGS:
         return HEADINGS[column]
-    return called(column) if column in PARAMETERS else column.replace("_", " ")
+    return factor_label(column) if column in PARAMETERS else column.replace("_", " ")
 
 
+Build = Callable[[Material], Table | None]
+
+B = TypeVar("B", bound=Build)
+
+TABLES: dict[str, Build] = {}
+"""Every table by its name, in the order of the page; None where a table would say nothing of these runs."""
+
+
+def table(build: B) -> B:
+    """Add a table to the report, under the name of its function."""
+    TABLES[build.__name__] = build
+    return build
+
+
+@table
+def outcomes(material: Material) -> Table:
+    """Lay out how often each outcome happens over all runs."""
+    note = "How all runs end, whatever their setting."
+    return Table("outcomes", "Outcomes of all runs", material.overall, note, RATES)
+
+
+@table
 def settings(material: Material) -> Table:
     """Lay out the settings: n, each outcome's count, and how often they converge, with Wilson's interval."""
     rates = material.rates.assign(outcome=material.rates["outcome"].map(phrase))
-    keys = [*material.by, "n", *(["intended"] if _gaps(rates) else [])]
+    keys = [*material.factors, "n", *(["intended"] if _incomplete(rates) else [])]
     wide = rates.pivot(index=keys, columns="outcome", values="count")
     wide = wide[list(dict.fromkeys(rates["outcome"]))]
-    order = rates.drop_duplicates(material.by or ["n"])[keys]
-    table = order.merge(wide.reset_index(), on=keys, how="left").rename_axis(columns=None)
+    order = rates.drop_duplicates(material.factors or ["n"])[keys]
+    frame = order.merge(wide.reset_index(), on=keys, how="left").rename_axis(columns=None)
     converged = rates[rates["outcome"] == "converged"].reset_index()
-    table[["rate", "low", "high"]] = converged[["rate", "low", "high"]]
-    table["more_seeds"] = [
-        statistics.more_seeds(int(row["count"]), int(row["n"]), width=0.2) for _, row in converged.iterrows()
+    frame[["rate", "low", "high"]] = converged[["rate", "low", "high"]]
+    frame["more_seeds"] = [
+        statistics.more_seeds(count, n, width=WANTED_WIDTH)
+        for count, n in zip(converged["count"].tolist(), converged["n"].tolist(), strict=True)
     ]
     note = (
-        "How many runs of each setting had which outcome; the rate is that of converging, with Wilson's interval; more "
-        "seeds: how many would bring that interval to 20 points if the rate stays."
+        "How many runs of each setting ended how. The rate is that of converging, with Wilson's interval. With so many "
+        f"more seeds the interval would be {percent(WANTED_WIDTH)} points wide, if the rate stays the same."
     )
-    return Table("settings", "Settings and outcomes", table, note, RATES)
+    return Table("settings", "Settings and outcomes", frame, note, RATES)
 
 
-def _gaps(rates: pd.DataFrame) -> bool:
+def _incomplete(rates: pd.DataFrame) -> bool:
     return "intended" in rates and bool((rates["intended"] != rates["n"]).any())
 
 
-def rates(material: Material) -> Table:
-    """Lay out every outcome's rate in every setting."""
-    note = "Every outcome in every setting, with Wilson's interval; n: the runs that count."
-    if _gaps(material.rates):
-        note += " The grid is incomplete: n is less than the runs intended where some are missing."
-    return Table("rates", "Rates of every outcome", material.rates, note, RATES)
-
-
-def causes(material: Material) -> Table | None:
-    """Lay out the causes within each outcome."""
-    if "cause" not in material.told:
-        return None
-    note = "Why the runs of an outcome ended there; n: the runs of that outcome in the setting."
-    return Table("causes", "Causes", statistics.causes(material.told, material.by), note)
-
-
-def comparisons(material: Material) -> Table:
-    """Lay out each pair of values of each factor."""
-    note = (
-        "Does b converge more often than a? Paired where both have the same seeds: McNemar's exact test, else "
-        "Fisher's; p (Holm) is corrected over the pairs of a factor. The difference b - a is in percentage points."
-    )
-    frame = material.comparisons
-    return Table("comparisons", "Pairs of settings compared", frame, note, PAIRS, _details(frame))
-
-
+@table
 def against(material: Material) -> Table | None:
     """Lay out this sweep against another, setting by setting."""
-    if material.rivals is None:
+    frame = material.sweep_comparison
+    if frame is None:
         return None
-    note = (
-        "How often runs converge in the other sweep, a, and in this one, b. Paired where both have the same seeds: "
-        "McNemar's exact test, else Fisher's; p (Holm) is corrected over the settings. The difference b - a is in "
-        "percentage points."
-    )
-    return Table("against", "Against the other sweep", material.rivals, note, PAIRS, _details(material.rivals))
+    note = f"How often runs converge in the other sweep, a, and in this one, b. {TESTS} over the settings."
+    return Table("against", "Against the other sweep", frame, note, PAIRS, _details(frame))
+
+
+@table
+def causes(material: Material) -> Table | None:
+    """Lay out the causes within each outcome."""
+    if "cause" not in material.counted:
+        return None
+    note = "Why runs ended as they did. n is the number of runs with this outcome in the setting."
+    return Table("causes", "Causes", statistics.causes(material.counted, material.factors), note)
+
+
+@table
+def comparisons(material: Material) -> Table:
+    """Lay out how often runs converge with each two values of a factor."""
+    note = f"How often runs converge with one value of a factor, a, and with another, b. {TESTS} over a factor's pairs."
+    frame = material.comparisons
+    return Table("comparisons", "Pairs of settings compared", frame, note, PAIRS, _details(frame))
 
 
 def _details(pairs: pd.DataFrame) -> list[str]:
@@ -185,48 +224,58 @@ def _details(pairs: pd.DataFrame) -> list[str]:
     return ["both", "neither", "p", *(["n_a", "n_b", "method"] if paired else [])]
 
 
+@table
 def times(material: Material) -> Table:
     """Lay out how long converging takes."""
     note = (
-        "The median number of epochs to converge among all runs of a setting (Kaplan-Meier), the others censored at "
-        "the epochs they were given; a dash where fewer than half converge."
+        "The epoch by which half the runs of a setting have converged (Kaplan-Meier). Runs that never converged are "
+        "censored at the last epoch they were given. A dash means that fewer than half converged."
     )
     formats = {"median": _epochs, "low": _epochs, "high": _epochs}
-    return Table("times", "Time to converge", statistics.medians(material.told, material.by), note, formats)
+    return Table("times", "Time to converge", statistics.medians(material.counted, material.factors), note, formats)
 
 
+@table
 def logrank(material: Material) -> Table:
     """Lay out which settings differ in the time to converge."""
     note = (
-        "Do two settings differ in how soon they converge? The log-rank test; p (Holm) is corrected over the pairs of "
-        "a factor."
+        "Do two settings differ in how soon their runs converge? Log-rank test; Holm's correction is over a factor's "
+        "pairs. Events are runs that converged."
     )
     return Table("logrank", "Time to converge compared", material.logrank, note)
 
 
+@table
 def model(material: Material) -> Table:
     """Lay out how much each factor explains."""
     note = (
-        "A logistic regression of converging on all factors as categories. Share: the part of the null deviance that "
-        "is lost when the factor is left out."
+        "A logistic regression of converging on all factors, taken as categories. The share is the part of the null "
+        "deviance that is lost when the factor is left out."
     )
     return Table("model", "What explains converging?", material.model.terms, note)
 
 
+@table
 def coefficients(material: Material) -> Table:
     """Lay out the model's coefficients."""
-    note = "Log odds of converging against the reference, with 95 % intervals; a dash where all runs converge, or none."
+    note = (
+        "Log odds of converging relative to the reference value. A dash means that there is no finite estimate: all "
+        "runs converge, or none does."
+    )
     return Table("coefficients", "The model's coefficients", material.model.coefficients, note)
 
 
+@table
+def rates(material: Material) -> Table:
+    """Lay out every outcome's rate in every setting."""
+    note = "How often each outcome happens in each setting, with Wilson's interval."
+    if _incomplete(material.rates):
+        note += " Where n is less than intended, runs are missing."
+    return Table("rates", "Rates of every outcome", material.rates, note, RATES)
+
+
+@table
 def coverage(material: Material) -> Table:
-    """Lay out how much of what was asked for is there."""
-    note = "Runs asked for in each setting, and what has become of them."
+    """Lay out how many of the planned runs are there."""
+    note = "How many runs were planned in each setting, and what became of them."
     return Table("coverage", "Coverage", material.coverage, note)
-
-
-TABLES: dict[str, Callable[[Material], Table | None]] = {
-    table.__name__: table
-    for table in (settings, against, causes, comparisons, times, logrank, model, coefficients, rates, coverage)
-}
-"""Every table by its name, in the order of the page; None where a table would say nothing of these runs."""

@@ -9,7 +9,7 @@ from xorlab.statistics.coverage import coverage
 from xorlab.statistics.design import REPLICATE, bounds, factors, levels
 from xorlab.statistics.model import Model, model
 from xorlab.statistics.rates import CONFIDENCE, causes, distinct, more_seeds, rates, sentence, wilson
-from xorlab.statistics.survival import logrank, logrank_overall, medians, survival
+from xorlab.statistics.survival import logrank, medians, survival
 
 __all__ = [
     "CONFIDENCE",
@@ -23,7 +23,6 @@ __all__ = [
     "factors",
     "levels",
     "logrank",
-    "logrank_overall",
     "medians",
     "model",
     "more_seeds",

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy import optimize, stats
 
 from xorlab.statistics.design import REPLICATE, factors
 from xorlab.statistics.rates import CONFIDENCE, Z, counted
-from xorlab.statistics.settings import label, settings
+from xorlab.statistics.settings import label, numbered
 
 Counts = NDArray[np.int64]
 
@@ -27,7 +27,12 @@ KINDS = {
 
 
 def compare(
-    runs: pd.DataFrame, factor: str | Sequence[str], *, within: Sequence[str] = (), outcome: str = "converged"
+    runs: pd.DataFrame,
+    factor: str | Sequence[str],
+    *,
+    within: Sequence[str] = (),
+    outcome: str = "converged",
+    neighbours: bool = False,
 ) -> pd.DataFrame:
     """Compare how often an outcome comes with each two values of a factor.
 
@@ -42,6 +47,9 @@ def compare(
         The column, or columns, whose values are compared.
     within
         The columns in whose settings the comparison is made, each setting for itself.
+    neighbours
+        Compare each value with the next one only, in natural order. The pairs of all values are quadratic in
+        their number.
 
     Returns
     -------
@@ -68,17 +76,98 @@ def compare(
     (1998) 891. Newcombe, "Interval estimation for the difference between independent proportions", Statistics in
     Medicine 17 (1998) 873. On the choice: Fagerland, Lydersen, Laake, Statistics in Medicine 33 (2014) 2850.
     """
-    by = [factor] if isinstance(factor, str) else list(factor)
-    told = counted(runs)
-    partners = _partners(told, [*within, *by])
+    columns = [factor] if isinstance(factor, str) else list(factor)
+    runs = counted(runs)
+    partner = _partners(runs, [*within, *columns])
+    pairs = Pairs.of(runs, within, columns, neighbours=neighbours)
+    hit = (runs["outcome"] == outcome).to_numpy()
+    alone = np.bincount(2 * pairs.number + ~hit, minlength=2 * len(pairs.values)).reshape(-1, 2).tolist()
     rows = [
-        (*values, *pair)
-        for values, group in settings(told, within)
-        for pair in _pairs(group, by, partners[group.index], group["outcome"].to_numpy() == outcome)
+        (*pairs.names(a, b), *_compared(table, alone[a], alone[b]))
+        for (a, b), table in zip(pairs, _tables(pairs, partner, hit), strict=True)
     ]
-    columns = [*within, "a", "b", *KINDS]
-    table = pd.DataFrame(rows, columns=[name for name in columns if name != "p_holm"])
-    return table.assign(p_holm=holm(table["p"]))[columns].astype(KINDS)
+    names = [*within, "a", "b", *KINDS]
+    frame = pd.DataFrame(rows, columns=[name for name in names if name != "p_holm"])
+    return frame.assign(p_holm=holm(frame["p"]))[names].astype(KINDS)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of settings to compare, each two of the same setting of `within`.
+
+    Attributes
+    ----------
+    within, factors : how many columns of a setting are held fixed, and the names of those that are compared
+    values : the values of each setting, `within` first, in natural order
+    number : (R,) the number of each run's setting
+    a, b : (P,) the numbers of the two settings of each pair, a before b
+    """
+
+    within: int
+    factors: Sequence[str]
+    values: list[tuple[Any, ...]]
+    number: Counts
+    a: Counts
+    b: Counts
+
+    @classmethod
+    def of(cls, runs: pd.DataFrame, within: Sequence[str], factors: Sequence[str], *, neighbours: bool) -> "Pairs":
+        """Pair the settings of `runs`: all of each setting of `within`, or only those that are neighbours."""
+        values, number = numbered(runs, [*within, *factors])
+        own = numbered(runs, within)[1]
+        fixed = np.zeros(len(values), dtype=np.int64)
+        fixed[number] = own  # ascending: settings of the same `within` are next to each other
+        ends = np.searchsorted(fixed, fixed, side="right")
+        starts = np.arange(len(values))
+        ends = np.minimum(ends, starts + 2) if neighbours else ends
+        counts = ends - starts - 1
+        a = np.repeat(starts, counts)
+        b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return cls(len(within), factors, values, number, a, b)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.a.tolist(), self.b.tolist(), strict=True)
+
+    def names(self, a: int, b: int) -> tuple[Any, ...]:
+        """Return the values that two settings share, then what tells each of them from the other."""
+        first, second = self.values[a], self.values[b]
+        return *first[: self.within], *(_name(self.factors, own[self.within :]) for own in (first, second))
+
+
+def _name(factors: Sequence[str], values: Sequence[Any]) -> Any:
+    """Return the value of a lone factor, or the label of several."""
+    return values[0] if len(factors) == 1 else label(factors, values)
+
+
+def _tables(pairs: Pairs, partner: Counts, hit: NDArray[np.bool_]) -> list[list[int]]:
+    """Count for each pair its partners of whom both hit, only a, only b and neither, over hits (R,) and partners (R,).
+
+    For each distance between two settings in their order one search finds the partners of all runs.
+    """
+    tables = np.zeros((len(pairs.a), 4), dtype=np.int64)
+    settings = len(pairs.values)
+    key = partner * settings + pairs.number
+    order = np.argsort(key)
+    key, hit, number = key[order], hit[order], pairs.number[order]
+    distance = pairs.b - pairs.a
+    for step in np.unique(distance):
+        pair_of = np.full(settings, -1)  # which pair a setting begins that has this distance
+        pair_of[pairs.a[distance == step]] = np.flatnonzero(distance == step)
+        own = np.flatnonzero(pair_of[number] >= 0)
+        found = np.searchsorted(key, key[own] + step)
+        own, found = own[found < len(key)], found[found < len(key)]
+        same = key[found] == key[own] + step
+        own, found = own[same], found[same]
+        np.add.at(tables, (pair_of[number[own]], 2 * ~hit[own] + ~hit[found]), 1)
+    return tables.tolist()
+
+
+def _compared(table: Sequence[int], a: Sequence[int], b: Sequence[int]) -> list[Any]:
+    """Return a row's counts, rates and tests, given the table of partners and each setting's hits and misses."""
+    n_a, n_b = sum(a), sum(b)
+    if 2 * sum(table) >= max(n_a, n_b):
+        return [sum(table), *table, n_a, n_b, *_paired(*table), "paired"]
+    return [*[pd.NA] * 5, n_a, n_b, *_unpaired(*a, *b), "unpaired"]
 
 
 def holm(p: "pd.Series[float]") -> NDArray[np.float64]:
@@ -88,41 +177,12 @@ def holm(p: "pd.Series[float]") -> NDArray[np.float64]:
     return np.array(multipletests(p, method="holm")[1] if len(p) else [], dtype=np.float64)
 
 
-def named(by: Sequence[str], values: Sequence[Any]) -> Any:
-    """Return a setting as one value: that of its only column, or the label of several."""
-    return values[0] if len(by) == 1 else label(by, values)
-
-
-def _partners(told: pd.DataFrame, given: Sequence[str]) -> Counts:
-    """Number the runs (R,) so that partners have one number; each its own, where a seed tells too little."""
-    keys = [*factors(told, given), REPLICATE]
-    if REPLICATE not in told or told.duplicated([*given, *keys]).any():
-        return np.arange(len(told), dtype=np.int64)
-    return np.asarray(told.groupby(keys, dropna=False).ngroup(), dtype=np.int64)
-
-
-def _pairs(group: pd.DataFrame, by: Sequence[str], partners: Counts, hit: NDArray[np.bool_]) -> Iterator[list[Any]]:
-    """Yield a row for each two settings of `group`, whose runs have these partners and did or did not hit."""
-    parts = settings(group.assign(place=np.arange(len(group))), by)
-    rows = np.unique(partners, return_inverse=True)[1]
-    hits = np.zeros((len(group), len(parts)))  # floats, whose products are fast
-    misses = hits.copy()
-    for column, (_, part) in enumerate(parts):
-        place = part["place"].to_numpy()
-        hits[rows[place], column], misses[rows[place], column] = hit[place], ~hit[place]
-    both, only_a, only_b, neither = hits.T @ hits, hits.T @ misses, misses.T @ hits, misses.T @ misses
-    for a, b in combinations(range(len(parts)), 2):
-        table = tuple(int(count[a, b]) for count in (both, only_a, only_b, neither))
-        alone = tuple(int(count[:, at].sum()) for at in (a, b) for count in (hits, misses))
-        n_a, n_b = sum(alone[:2]), sum(alone[2:])
-        paired = 2 * sum(table) >= max(n_a, n_b)
-        yield [
-            *(named(by, parts[at][0]) for at in (a, b)),
-            *((sum(table), *table) if paired else [pd.NA] * 5),
-            *(n_a, n_b),
-            *(_paired(*table) if paired else _unpaired(*alone)),
-            "paired" if paired else "unpaired",
-        ]
+def _partners(runs: pd.DataFrame, given: Sequence[str]) -> Counts:
+    """Number the runs (R,) so that partners share a number; each has its own where a seed does not identify a run."""
+    keys = [*factors(runs, given), REPLICATE]
+    if REPLICATE not in runs or runs.duplicated([*given, *keys]).any():
+        return np.arange(len(runs), dtype=np.int64)
+    return np.asarray(runs.groupby(keys, dropna=False).ngroup(), dtype=np.int64)
 
 
 @cache

@@ -1,5 +1,6 @@
 """What of a planned grid is done: which runs are missing, failed, repeated, or of other numerics."""
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 
@@ -9,7 +10,10 @@ import pandas as pd
 from xorlab.errors import XorlabError
 from xorlab.spec import NUMERICS
 from xorlab.statistics.design import REPLICATE, factors
-from xorlab.statistics.settings import settings
+from xorlab.statistics.settings import numbered
+
+SPARSE = 20
+"""Combinations of the values seen, for each run, from which on the runs are not taken for a grid."""
 
 COUNTS = ["intended", "done", "failed", "unfinished", "missing", "duplicated", "foreign"]
 
@@ -24,10 +28,11 @@ def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None
     by
         The columns that make a setting.
     plan
-        A row for each run that was asked for, a column for each parameter that varies, as `xorlab.runs.plan` reads it.
+        A row for each run that was planned, a column for each parameter that varies, as `xorlab.runs.plan` reads it.
         Runs that are in no row of it do not count. None: every combination of the values seen of `by`, and of the
         other parameters that vary, with every seed seen; a setting that no run was started in at all is found only
-        where its values occur elsewhere.
+        where its values occur elsewhere. Where fewer than one in `SPARSE` of these combinations has a run, the runs are
+        no grid (parameters drawn at random, say), and only the combinations seen count.
 
     Returns
     -------
@@ -42,8 +47,8 @@ def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None
     XorlabError
         Where a column of `by` is not in the plan and has more than one value in the runs.
     """
-    asked = _seen(runs, by) if plan is None else _planned(runs, by, plan)
-    facts = _facts(runs).groupby(_rows(runs, asked)).sum().reindex(asked.index, fill_value=0)
+    planned = _seen(runs, by) if plan is None else _of_plan(runs, by, plan)
+    facts = _facts(runs).groupby(_rows(runs, planned)).sum().reindex(planned.index, fill_value=0)
     done, failed, started = facts["done"] > 0, facts["failed"] > 0, facts["started"] > 0
     counts = {
         "intended": True,
@@ -54,8 +59,9 @@ def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None
         "duplicated": facts["done"] > 1,
         "foreign": facts["foreign"] > 0,
     }
-    counted = pd.concat([asked, pd.DataFrame(counts, index=asked.index)], axis=1)
-    rows = [(*values, *group[COUNTS].sum()) for values, group in settings(counted, by) if len(group)]
+    values, number = numbered(planned, by)
+    totals = pd.DataFrame(counts, index=planned.index).astype("int64").groupby(number).sum()
+    rows = [(*setting, *count) for setting, count in zip(values, totals.itertuples(index=False), strict=False)]
     return pd.DataFrame(rows, columns=[*by, *COUNTS]).astype(dict.fromkeys(COUNTS, "int64"))
 
 
@@ -68,25 +74,25 @@ def _facts(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(facts, index=runs.index).astype("int64")
 
 
-def _rows(runs: pd.DataFrame, asked: pd.DataFrame) -> "pd.Series[float]":
+def _rows(runs: pd.DataFrame, planned: pd.DataFrame) -> "pd.Series[float]":
     """Return for each run which row of the plan it is, NaN for none."""
-    keys = [*asked.columns]
-    plain, rows = runs.reindex(columns=keys).astype(object), asked.astype(object)  # a column may be empty in one
-    return plain.merge(rows.assign(row=asked.index), on=keys, how="left")["row"].set_axis(runs.index)
+    keys = [*planned.columns]
+    plain, rows = runs.reindex(columns=keys).astype(object), planned.astype(object)  # a column may be empty in one
+    return plain.merge(rows.assign(row=planned.index), on=keys, how="left")["row"].set_axis(runs.index)
 
 
-def _planned(runs: pd.DataFrame, by: Sequence[str], plan: pd.DataFrame) -> pd.DataFrame:
+def _of_plan(runs: pd.DataFrame, by: Sequence[str], plan: pd.DataFrame) -> pd.DataFrame:
     """Return the distinct rows of a plan, with the columns of `by` that it leaves out because they do not vary."""
-    asked = plan.drop_duplicates(ignore_index=True)
+    planned = plan.drop_duplicates(ignore_index=True)
     for key in by:
-        if key in asked:
+        if key in planned:
             continue
         values = list(runs[key].unique()) if key in runs else []
         if len(values) > 1:
             columns = ", ".join(map(str, plan.columns))
             raise XorlabError(f"by must be columns of the plan ({columns}) or not vary; got {key}, which varies")
-        asked[key] = values[0] if len(values) else np.nan
-    return asked
+        planned[key] = values[0] if len(values) else np.nan
+    return planned
 
 
 def _seen(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -95,6 +101,8 @@ def _seen(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     if runs.empty:
         return runs.reindex(columns=keys)
     parts = [runs[block].drop_duplicates() for block in _blocks(runs, keys)]
+    if math.prod(map(len, parts)) > SPARSE * len(runs):
+        return runs[keys].drop_duplicates(ignore_index=True)
     return reduce(lambda left, right: left.merge(right, how="cross"), parts).reset_index(drop=True)
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from xorlab.components.activations import ACTIVATIONS
@@ -14,7 +15,7 @@ from xorlab.diagnosis.levels import spectrum
 from xorlab.spec import DataSpec, InitSpec, RunSpec
 from xorlab.spec.text import PARAMETERS
 from xorlab.statistics.rates import counted
-from xorlab.statistics.settings import settings
+from xorlab.statistics.settings import numbered
 
 REPLICATE = "seed"
 """The parameter that is repeated to count over, not compared."""
@@ -31,14 +32,14 @@ def factors(runs: pd.DataFrame, given: Sequence[str] = ()) -> list[str]:
         Columns that come before all others: what is returned tells apart what these do not.
     """
     kept = list(given)
-    told_apart = runs.groupby(kept, dropna=False).ngroups if kept else 1
+    settings = runs.groupby(kept, dropna=False).ngroups if kept else 1
     for key in PARAMETERS:
         if key not in runs or key == REPLICATE or key in kept or runs[key].nunique(dropna=False) < 2:
             continue
         refined = runs.groupby([*kept, key], dropna=False).ngroups
-        if refined > told_apart:
+        if refined > settings:
             kept.append(key)
-            told_apart = refined
+            settings = refined
     return kept[len(given) :]
 
 
@@ -76,16 +77,14 @@ def bounds(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         none. It holds for one hidden ReLU layer with a slope of 0 at zero, started by a scheme that is symmetric
         about 0, on xor or xnor.
     """
-    told = counted(runs)
-    starts = told.reindex(columns=[*_START])
+    runs = counted(runs)
+    starts = runs.reindex(columns=[*_START])
     kinds = starts.drop_duplicates()
     known = kinds.assign(bound=[_bound(row) for row in kinds.to_dict("records")])
     bound = starts.merge(known, on=[*_START], how="left")["bound"].to_numpy()
-    rows = [
-        (*values, float(group["bound"].mean(skipna=False)))
-        for values, group in settings(told.assign(bound=bound), by)
-        if len(group)
-    ]
+    values, number = numbered(runs, by)
+    means = np.bincount(number, bound) / np.bincount(number)
+    rows = [(*setting, mean) for setting, mean in zip(values, means.tolist(), strict=False)]
     return pd.DataFrame(rows, columns=[*by, "bound"])
 
 
@@ -98,7 +97,7 @@ _START = (
 
 
 def _bound(row: Mapping[Any, Any]) -> float:
-    """Return the bound of one combination of parameters; NaN where theory has none, or one is not told."""
+    """Return the bound of one combination of parameters; NaN where theory has none, or one is missing."""
     if any(pd.isna(value) for value in row.values()):
         return math.nan
     hidden = json.loads(row["arch.hidden"])

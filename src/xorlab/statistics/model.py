@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from scipy import linalg, optimize, sparse, stats
 
 from xorlab.statistics.rates import Z, counted
-from xorlab.statistics.settings import natural
+from xorlab.statistics.settings import natural, short
 
 Array = NDArray[np.float64]
 
 SURE = 1e-6
 """What is above this is not rounding, in linear programs and projections of zeros and ones."""
+
+GROUPS = 20
+"""Values of a factor up to which each has a coefficient; more are put together in as many groups."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,8 @@ def model(runs: pd.DataFrame, by: Sequence[str], *, outcome: str = "converged") 
     runs
         One row a run, as for `xorlab.statistics.rates`.
     by
-        The factors, taken as categories; a value of one is missing where it does not apply.
+        The factors, taken as categories; a value of one is missing where it does not apply. The values of a factor
+        with more than `GROUPS` of them are taken in that many groups of neighbours, named by their ends.
 
     Notes
     -----
@@ -74,9 +79,15 @@ def model(runs: pd.DataFrame, by: Sequence[str], *, outcome: str = "converged") 
     likelihood estimates in logistic regression models", Biometrika 71 (1984) 1. Geyer, "Likelihood inference in
     exponential families and directions of recession", Electronic Journal of Statistics 3 (2009) 259.
     """
-    table = _table(runs, by, outcome)
-    hit, n = table["hit"].to_numpy(np.bool_), table["n"].to_numpy(np.float64)
-    dummies = [_dummies(table[factor]) for factor in by]
+    runs = counted(runs)
+    values, codes = zip(*(_categories(runs[factor]) for factor in by), strict=True) if by else ((), ())
+    keys = np.stack([*codes, runs["outcome"] == outcome], axis=1).astype(np.int64)  # (R, factors + 1)
+    kinds, counts = np.unique(keys, axis=0, return_counts=True)
+    hit, n = kinds[:, -1].astype(np.bool_), counts.astype(np.float64)
+    dummies = [
+        (of, (kinds[:, [at]] == np.arange(1, len(of))).astype(np.float64))  # the first value is the reference
+        for at, of in enumerate(values)
+    ]
     whole = _fit([columns for _, columns in dummies], hit, n)
     without = [_fit([columns for _, columns in (*dummies[:at], *dummies[at + 1 :])], hit, n) for at in range(len(by))]
     null = _fit([], hit, n).deviance or math.nan
@@ -115,18 +126,18 @@ class _Fit:
     errors: Array
 
 
-def _table(runs: pd.DataFrame, by: Sequence[str], outcome: str) -> pd.DataFrame:
-    """Count the kinds of runs, by the factors and whether they hit: by, hit, n."""
-    told = counted(runs)
-    told = told[[*by]].assign(hit=told["outcome"] == outcome)
-    return told.groupby([*by, "hit"], dropna=False, observed=True).size().reset_index(name="n")
-
-
-def _dummies(column: "pd.Series[Any]") -> tuple[list[Any], Array]:
-    """Return a factor's values in natural order, and for all but the first which rows have it, (K, values - 1)."""
+def _categories(column: "pd.Series[Any]") -> tuple[list[Any], NDArray[np.int64]]:
+    """Return a factor's values in natural order, or groups of them, and the place of each run's value, (R,)."""
     codes, found = pd.factorize(column, use_na_sentinel=False)
     order = sorted(range(len(found)), key=lambda at: natural(found[at]))
-    return [found[at] for at in order], (codes[:, None] == np.array(order[1:], dtype=int)).astype(np.float64)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    values = [found[at] for at in order]
+    if len(values) <= GROUPS:
+        return values, place[codes]
+    starts = [-(-group * len(values) // GROUPS) for group in range(GROUPS)]
+    groups = [values[start:end] for start, end in pairwise([*starts, len(values)])]
+    return [f"{short(own[0])} to {short(own[-1])}" for own in groups], place[codes] * GROUPS // len(values)
 
 
 def _fit(columns: Sequence[Array], hit: NDArray[np.bool_], n: Array) -> _Fit:

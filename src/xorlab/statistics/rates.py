@@ -2,15 +2,17 @@
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from xorlab.diagnosis.outcomes import ordered, percent, phrase
 from xorlab.errors import XorlabError
-from xorlab.statistics.settings import settings
+from xorlab.statistics.settings import numbered
 
 CONFIDENCE = 0.95
 """The confidence of every interval."""
@@ -60,13 +62,16 @@ def rates(
         intended, the runs that were asked for: where n is less, the rate is of an incomplete setting. A
         setting without any outcome has no rate, hence no row.
     """
-    told = counted(runs)
-    shown = ordered({*outcomes, *told["outcome"]})
+    runs = counted(runs)
+    shown = ordered({*outcomes, *runs["outcome"]})
+    values, number = numbered(runs, by)
+    kind = pd.Index(shown).get_indexer(pd.Index(runs["outcome"]))
+    counts = np.bincount(number * len(shown) + kind, minlength=len(values) * len(shown)).reshape(-1, len(shown))
     rows = [
-        (*values, outcome, len(group), int((group["outcome"] == outcome).sum()))
-        for values, group in settings(told, by)
-        if len(group)
-        for outcome in shown
+        (*setting, outcome, sum(own), count)
+        for setting, own in zip(values, counts.tolist(), strict=True)
+        if sum(own)
+        for outcome, count in zip(shown, own, strict=True)
     ]
     table = pd.DataFrame(rows, columns=[*by, "outcome", "n", "count"])
     intervals = [wilson(count, n) for count, n in zip(table["count"], table["n"], strict=True)]
@@ -163,18 +168,14 @@ def causes(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         A row for each setting, outcome and cause that occur: the columns of `by`, outcome, cause, n (the
         setting's runs with this outcome) and count (those of them with this cause), the commonest first.
     """
-    told = counted(runs).dropna(subset="cause")
+    runs = counted(runs).dropna(subset="cause")
+    values, number = numbered(runs, by)
+    counts = Counter(zip(number.tolist(), runs["outcome"], runs["cause"], strict=True))
+    totals = Counter(zip(number.tolist(), runs["outcome"], strict=True))
+    rank = {outcome: place for place, outcome in enumerate(ordered(runs["outcome"]))}
+    order = sorted(counts, key=lambda key: (key[0], rank[key[1]], -counts[key], key[2]))
     rows = [
-        (*values, outcome, cause, n, count)
-        for values, group in settings(told, by)
-        for outcome in ordered(group["outcome"])
-        for n, found in [_tallied(group["cause"][group["outcome"] == outcome])]
-        for cause, count in found
+        (*values[setting], outcome, cause, totals[setting, outcome], counts[setting, outcome, cause])
+        for setting, outcome, cause in order
     ]
     return pd.DataFrame(rows, columns=[*by, "outcome", "cause", "n", "count"])
-
-
-def _tallied(found: "pd.Series[str]") -> tuple[int, list[tuple[str, int]]]:
-    """Return how many values there are, and each with its count, the commonest first, equals by name."""
-    counts = found.value_counts()
-    return len(found), sorted(((str(key), int(n)) for key, n in counts.items()), key=lambda item: (-item[1], item[0]))

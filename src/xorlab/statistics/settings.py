@@ -2,17 +2,42 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+
+def numbered(runs: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
+    """Number the settings of `by` in natural order, as [2] before [16].
+
+    Returns
+    -------
+    The values of each setting, and the number of each run's setting, shape (R,). Without factors, or without runs,
+    there is one setting, which has no values.
+    """
+    if not by or runs.empty:
+        return [()], np.zeros(len(runs), dtype=np.int64)
+    found = runs.groupby(list(by), dropna=False, observed=True, sort=False).ngroup().to_numpy()
+    _, first = np.unique(found, return_index=True)
+    values = list(runs[[*by]].iloc[first].itertuples(index=False, name=None))
+    order = sorted(range(len(values)), key=lambda place: tuple(map(natural, values[place])))
+    number = np.empty(len(order), dtype=np.int64)
+    number[order] = np.arange(len(order))
+    return [values[place] for place in order], number[found]
 
 
 def settings(runs: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """Split runs by the columns of `by`; each value of a setting in its natural order, as [2] before [16]."""
+    """Split runs by the settings of `by`, in natural order."""
     if not by or runs.empty:
         return [((), runs)]
-    groups = [(values, group) for values, group in runs.groupby(list(by), dropna=False, observed=True)]
-    return sorted(groups, key=lambda item: tuple(map(natural, item[0])))
+    values, number = numbered(runs, by)
+    order = np.argsort(number, kind="stable")
+    ends = np.cumsum(np.bincount(number))
+    sorted_runs = runs.iloc[order]
+    return [(values[at], sorted_runs.iloc[start:end]) for at, (start, end) in enumerate(pairwise([0, *ends]))]
 
 
 def natural(value: Any) -> tuple[int, Any]:
@@ -34,11 +59,11 @@ def _missing(value: Any) -> bool:
     return bool(pd.isna(value))
 
 
-def called(factor: str) -> str:
-    """Return a factor's name as a label: the group's own for its name, as init for ``init.name``."""
+def factor_label(factor: str) -> str:
+    """Return a factor's name as a label: that of the group for the name of its choice, as init for ``init.name``."""
     return factor.removesuffix(".name")
 
 
 def label(by: Sequence[str], values: Sequence[Any]) -> str:
     """Return a setting as a label, as in ``init=normal, lr=0.1``."""
-    return ", ".join(f"{called(name)}={short(value)}" for name, value in zip(by, values, strict=True))
+    return ", ".join(f"{factor_label(name)}={short(value)}" for name, value in zip(by, values, strict=True))

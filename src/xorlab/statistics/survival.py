@@ -1,15 +1,18 @@
 """How long converging takes, with the runs that never did: Kaplan-Meier, medians, log-rank tests."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
-from xorlab.statistics.comparison import holm, named
+from xorlab.statistics.comparison import Pairs, holm
 from xorlab.statistics.rates import CONFIDENCE, counted
-from xorlab.statistics.settings import settings
+from xorlab.statistics.settings import numbered
+
+Array = NDArray[np.float64]
 
 CURVE = ["epoch", "at_risk", "events", "survival", "low", "high"]
 
@@ -52,8 +55,8 @@ def survival(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     Kaplan, Meier, JASA 53 (1958). Greenwood, "The natural duration of cancer", 1926. Rothman, "Estimation of confidence
     limits for the cumulative probability of survival in life table analysis", J. Chronic Diseases 31 (1978) 557.
     """
-    curves = [(values, _curve(group)) for values, group in settings(_watched(runs), by) if len(group)]
-    rows = [(*values, *row) for values, curve in curves for row in curve.itertuples(index=False)]
+    values, curves = _curves(runs, by)
+    rows = [(*values[setting], *row) for setting, *row in curves.itertuples(index=False)]
     return pd.DataFrame(rows, columns=[*by, *CURVE])
 
 
@@ -71,21 +74,25 @@ def medians(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     ----------
     Brookmeyer, Crowley, "A confidence interval for the median survival time", Biometrics 38 (1982) 29.
     """
-    watched = _watched(runs)
-    rows = [
-        (*values, len(group), int(group["event"].sum()), *_halved(_curve(group)))
-        for values, group in settings(watched, by)
-        if len(group)
-    ]
+    values, curves = _curves(runs, by)
+    halves = {name: curves["epoch"].where(curves[name] <= HALF) for name in ("survival", "low", "high")}
+    found = (
+        curves.assign(**halves)
+        .groupby("setting")
+        .agg({"at_risk": "max", "events": "sum", "survival": "min", "low": "min", "high": "min"})
+    )
+    rows = [(*values[setting], *row) for setting, *row in found.itertuples()]
     return pd.DataFrame(rows, columns=[*by, "n", "events", "median", "low", "high"])
 
 
-def logrank(runs: pd.DataFrame, factor: str | Sequence[str], *, within: Sequence[str] = ()) -> pd.DataFrame:
+def logrank(
+    runs: pd.DataFrame, factor: str | Sequence[str], *, within: Sequence[str] = (), neighbours: bool = False
+) -> pd.DataFrame:
     """Test for each two values of a factor whether their runs converge equally fast.
 
     Parameters
     ----------
-    runs, factor, within
+    runs, factor, within, neighbours
         As for `xorlab.statistics.compare`.
 
     Returns
@@ -104,76 +111,97 @@ def logrank(runs: pd.DataFrame, factor: str | Sequence[str], *, within: Sequence
     ----------
     Mantel, Cancer Chemotherapy Reports 50 (1966) 163; Peto, Peto, JRSS A 135 (1972) 185.
     """
-    by = [factor] if isinstance(factor, str) else list(factor)
+    columns = [factor] if isinstance(factor, str) else list(factor)
+    runs = _watched(runs)
+    pairs = Pairs.of(runs, within, columns, neighbours=neighbours)
+    statistic, p = _test(pairs, runs["watched"].to_numpy(), runs["event"].to_numpy())
+    n = np.bincount(pairs.number, minlength=len(pairs.values)).tolist()
+    events = np.bincount(pairs.number[runs["event"]], minlength=len(pairs.values)).tolist()
     rows = [
-        (*values, named(by, a), named(by, b), len(A), len(B), *_events(A, B), *_test([A, B])[::2])
-        for values, group in settings(_watched(runs), within)
-        for (a, A), (b, B) in combinations(settings(group, by), 2)
+        (*pairs.names(a, b), n[a], n[b], events[a], events[b], *tested)
+        for (a, b), *tested in zip(pairs, statistic.tolist(), p.tolist(), strict=True)
     ]
     table = pd.DataFrame(rows, columns=[*within, "a", "b", "n_a", "n_b", "events_a", "events_b", "statistic", "p"])
     return table.assign(p_holm=holm(table["p"]))
 
 
-def logrank_overall(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Test whether the runs of all settings converge equally fast: one row of settings, n, events, statistic, df, p."""
-    watched = _watched(runs)
-    parts = [group for _, group in settings(watched, by) if len(group)]
-    row = (len(parts), len(watched), int(watched["event"].sum()), *_test(parts))
-    return pd.DataFrame([row], columns=["settings", "n", "events", "statistic", "df", "p"])
-
-
 def _watched(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that count, with the epoch up to which each was watched and whether it converged at it."""
-    told = counted(runs)
-    event = (told["outcome"] == "converged") & told["epochs_to_converge"].notna()
-    given = told["epochs"].astype("float64")
-    ran = told["epochs_run"].fillna(given) if "epochs_run" in told else given
-    until = ran.where(told["outcome"] != "diverged", given)
-    return told.assign(event=event, watched=told["epochs_to_converge"].astype("float64").where(event, until))
+    runs = counted(runs)
+    event = (runs["outcome"] == "converged") & runs["epochs_to_converge"].notna()
+    given = runs["epochs"].astype("float64")
+    ran = runs["epochs_run"].fillna(given) if "epochs_run" in runs else given
+    until = ran.where(runs["outcome"] != "diverged", given)
+    return runs.assign(event=event, watched=runs["epochs_to_converge"].astype("float64").where(event, until))
 
 
-def _curve(group: pd.DataFrame) -> pd.DataFrame:
-    """Return a setting's curve (`CURVE`)."""
-    from statsmodels.duration.survfunc import SurvfuncRight
+def _curves(runs: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], pd.DataFrame]:
+    """Return the values of each setting, and the curves of all (`CURVE`) with the number of their setting."""
     from statsmodels.stats.proportion import proportion_confint
 
-    times, last = group["watched"].to_numpy(), group["watched"].max()
-    fit = SurvfuncRight(times, group["event"].to_numpy())
-    steps = zip(fit.surv_times, fit.n_risk, fit.n_events, fit.surv_prob, fit.surv_prob_se, strict=True)
-    rows = [(0.0, len(group), 0, 1.0, 0.0), *steps]
-    if last > rows[-1][0]:
-        rows.append((last, int((times == last).sum()), 0, *rows[-1][3:]))
-    curve = pd.DataFrame(rows, columns=[*CURVE[:4], "error"]).astype({"at_risk": "int64", "events": "int64"})
-    share = curve["survival"]
-    # As many runs as would give this error; at 1 those at risk, at 0 as many as before.
-    runs = (share * (1.0 - share) / curve["error"] ** 2).where(share < 1.0, curve["at_risk"]).ffill()
-    low, high = proportion_confint(share * runs, runs, alpha=1.0 - CONFIDENCE, method="wilson")
-    return curve.assign(low=low, high=high)[CURVE]
+    runs = _watched(runs)
+    values, setting = numbered(runs, by)
+    steps = _steps(setting, runs["watched"].to_numpy(), runs["event"].to_numpy())
+    last = ~steps.duplicated("setting", keep="last")
+    start = steps[~steps.duplicated("setting")].assign(epoch=0.0, events=0)
+    curves = pd.concat([start, steps[(steps["events"] > 0) | (last & (steps["epoch"] > 0))]])
+    curves = curves.sort_values(["setting", "epoch", "events"], kind="stable", ignore_index=True)
+
+    groups = curves["setting"]
+    at_risk, events = curves["at_risk"].astype("float64"), curves["events"].astype("float64")
+    share = (1.0 - events / at_risk).groupby(groups).cumprod()
+    # Greenwood's formula, the relative variance of the share; where the share is 0 it has no value.
+    relative = (events / (at_risk * (at_risk - events)).where(at_risk > events)).groupby(groups).cumsum()
+    # As many runs as would give this variance; at 1 those at risk, at 0 as many as before.
+    as_many = ((1.0 - share) / (share * relative)).where(share < 1.0, at_risk).where(share > 0.0)
+    as_many = as_many.groupby(groups).ffill()
+    low, high = proportion_confint(share * as_many, as_many, alpha=1.0 - CONFIDENCE, method="wilson")
+    return values, curves.assign(survival=share, low=low, high=high)[["setting", *CURVE]]
 
 
-def _halved(curve: pd.DataFrame) -> list[float]:
-    """Return the first epochs at which a curve and its limits are at one half or below, NaN for never."""
-    return [float(curve["epoch"][curve[name] <= HALF].min()) for name in ("survival", "low", "high")]
+def _steps(setting: NDArray[np.int64], watched: Array, event: NDArray[np.bool_]) -> pd.DataFrame:
+    """Count for each setting and each epoch at which runs of it were last watched: at_risk, and events."""
+    runs = pd.DataFrame({"setting": setting, "epoch": watched, "events": event.astype(np.int64), "left": 1})
+    steps = runs.groupby(["setting", "epoch"], as_index=False).sum()
+    before = steps.groupby("setting")["left"].cumsum() - steps["left"]
+    return steps.assign(at_risk=steps.groupby("setting")["left"].transform("sum") - before)
 
 
-def _events(*parts: pd.DataFrame) -> list[int]:
-    return [int(part["event"].sum()) for part in parts]
+def _test(pairs: Pairs, watched: Array, event: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return the log-rank statistic and p of each pair; 0 and 1 where there is nothing to tell apart."""
+    epoch = np.unique(watched, return_inverse=True)[1]
+    statistic = np.zeros(len(pairs.a))
+    distance = pairs.b - pairs.a
+    for step in np.unique(distance):
+        chosen = np.flatnonzero(distance == step)
+        pair = np.full((2, len(pairs.values)), -1)  # of which pair a setting is the first, and the second
+        pair[0, pairs.a[chosen]] = pair[1, pairs.b[chosen]] = np.arange(len(chosen))
+        second, run = np.nonzero(pair[:, pairs.number] >= 0)
+        of = pair[second, pairs.number[run]]
+        statistic[chosen] = _statistics(of, second == 0, epoch[run], event[run], len(chosen))
+    return statistic, np.asarray(stats.chi2.sf(statistic, 1))
 
 
-def _test(parts: Sequence[pd.DataFrame]) -> tuple[float, int, float]:
-    """Return the log-rank statistic, its degrees of freedom and p; 0 and 1 where there is nothing to tell apart."""
-    from statsmodels.duration.survfunc import survdiff
+def _statistics(
+    pair: NDArray[np.int64], first: NDArray[np.bool_], epoch: NDArray[np.int64], event: NDArray[np.bool_], pairs: int
+) -> Array:
+    """Return the log-rank statistic of each pair of settings, (pairs,).
 
-    if len(parts) < 2:
-        return 0.0, 0, 1.0
-    runs = pd.concat([part[["watched", "event"]].assign(setting=place) for place, part in enumerate(parts)])
-    first = runs["watched"][runs["event"]].min()
-    seen = runs[runs.groupby("setting")["watched"].transform("max") >= first]  # none where there is no event
-    df = seen["setting"].nunique() - 1
-    if df < 1:
-        return 0.0, 0, 1.0
-    try:
-        statistic = float(survdiff(seen["watched"], seen["event"], seen["setting"])[0])
-    except np.linalg.LinAlgError:  # all that were still watched converged at once
-        return 0.0, 0, 1.0
-    return statistic, df, float(stats.chi2.sf(statistic, df))  # survdiff's own p ends at 1e-16
+    Over the runs of all pairs: of which pair, whether of its first setting, until when it was watched, and whether it
+    converged then.
+    """
+    order = np.lexsort((epoch, pair))
+    pair, first, epoch, event = pair[order], first[order], epoch[order], event[order]
+    new = np.append(True, (np.diff(pair) != 0) | (np.diff(epoch) != 0))  # a pair's next epoch
+    starts = np.flatnonzero(new)
+    d, d_a = (np.add.reduceat(count.astype(np.float64), starts) for count in (event, event & first))
+    own = pair[starts]
+    n, n_a = (
+        total[own] - (np.cumsum(count) - count)[starts] + (np.cumsum(total) - total)[own]
+        for count in (np.ones(len(pair)), first.astype(np.float64))
+        for total in [np.bincount(pair, count, minlength=pairs)]
+    )
+    share = n_a / n
+    gap = np.bincount(own, d_a - d * share, minlength=pairs)
+    variance = np.bincount(own, d * share * (1.0 - share) * (n - d) / np.maximum(n - 1.0, 1.0), minlength=pairs)
+    return np.divide(gap**2, variance, out=np.zeros(pairs), where=variance > 0.0)
