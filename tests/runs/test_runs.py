@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,7 +198,8 @@ def long_runs(store_uri, tmp_path):
     ]
     with tracker.running(Record(name="sweep", tags={"xorlab.kind": "sweep"})) as parent:
         tracker.write(records, parent=parent)
-    tracker.write([Record(name="single", params={"seed": "9"}, epochs=np.arange(50), losses=np.ones(50))])
+    alone = Record(name="single", params={"seed": "9"}, epochs=np.arange(50), losses=np.ones(50))
+    tracker.write([alone, replace(alone, name="sparse", epochs=np.arange(0, 500, 10))])
     return runs.load(store_uri)
 
 
@@ -209,8 +212,24 @@ def test_points_thin_a_sweep_to_a_common_grid(store_uri, long_runs, monkeypatch)
     assert (grid[0], grid[-1]) == (0, 999)
     assert kept["short"] == [*(epoch for epoch in grid if epoch < 122), 122]
     assert kept["tenth"] == sorted({epoch for epoch in grid if epoch % 10 == 0} | {985})
-    assert len(kept["single"]) <= 20
-    assert (kept["single"][0], kept["single"][-1]) == (0, 49)
+    for name, last in {"single": 49, "sparse": 490}.items():
+        assert len(kept[name]) <= 20
+        assert (kept[name][0], kept[name][-1]) == (0, last)
     assert len(thin.merge(every)) == len(thin)
     by_client(monkeypatch)
     assert_frame_equal(thin, runs.curves(long_runs, store_uri, points=20))
+
+
+def test_points_thin_a_sweep_that_is_logged_at_every_tenth_epoch(store_uri, tmp_path, monkeypatch):
+    steps = np.arange(0, 5000, 10)
+    tracker = Tracker(store_uri, "xorlab", folder=tmp_path)
+    with tracker.running(Record(name="sweep", tags={"xorlab.kind": "sweep"})) as parent:
+        tracker.write([Record(name="one", epochs=steps, losses=1.0 / (1.0 + steps))], parent=parent)
+    table = runs.load(store_uri)
+    thin = runs.curves(table, store_uri, points=20)
+    assert set(thin["epoch"]) <= set(steps)
+    assert (thin["epoch"].iloc[0], thin["epoch"].iloc[-1]) == (0, 4990)
+    assert 10 < len(thin) <= 20
+    assert (thin["epoch"] > 1000).sum() > 2
+    by_client(monkeypatch)
+    assert_frame_equal(thin, runs.curves(table, store_uri, points=20))

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from xorlab.errors import XorlabError
-from xorlab.numerics.thinning import log_spaced
-from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame
+from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame, log_spaced_epochs
 from xorlab.tracking import artifacts, store
 
 PAGE = 1000
@@ -65,7 +63,7 @@ class ClientReader:
         if losses.empty:
             return losses
         longest = losses["run_id"].iloc[int(losses["epoch"].argmax())]
-        epochs = log_spaced(np.unique(losses["epoch"][losses["run_id"] == longest]), points)
+        epochs = log_spaced_epochs(losses["epoch"][losses["run_id"] == longest], points)
         last = losses["epoch"] == losses.groupby("run_id")["epoch"].transform("max")
         return losses[last | losses["epoch"].isin(epochs)]
 

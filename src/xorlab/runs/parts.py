@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+from xorlab.numerics.thinning import log_spaced
 
 PARENT = "mlflow.parentRunId"
 """MLflow's tag of a nested run: the id of the run it belongs to."""
@@ -33,3 +37,9 @@ def frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame
     """Return rows as a frame with these columns in their types, also where there are no rows."""
     made = pd.DataFrame(rows, columns=list(names))
     return made.astype({name: TYPES[name] for name in names if name in TYPES})
+
+
+def log_spaced_epochs(epochs: "pd.Series[int]", points: int) -> NDArray[np.int64]:
+    """Return at most `points` of the epochs of a run, even on a log scale, the first and the last included."""
+    sorted_epochs = np.unique(epochs)
+    return sorted_epochs[log_spaced(sorted_epochs, points)]

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from xorlab.numerics.thinning import log_spaced
-from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame
+from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame, log_spaced_epochs
 from xorlab.tracking import artifacts, store
 from xorlab.tracking.schema import LATEST_METRICS, METRICS, PARAMS, RUNS, TAGS
 
@@ -55,7 +53,7 @@ class SqlReader:
         if last.empty:
             return last
         longest = last["run_id"].iloc[int(last["epoch"].argmax())]
-        epochs = log_spaced(np.unique(self.losses([longest])["epoch"]), points)
+        epochs = log_spaced_epochs(self.losses([longest])["epoch"], points)
         chosen = METRICS.c.step.in_(epochs.tolist())
         return pd.concat([self._losses(METRICS, ids, chosen), last], ignore_index=True)
 

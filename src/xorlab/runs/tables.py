@@ -7,12 +7,15 @@ import pandas as pd
 
 from xorlab.errors import XorlabError
 from xorlab.runs.columns import typed
-from xorlab.runs.parts import KIND, PARENT, Parts
+from xorlab.runs.parts import KIND, PARENT, Parts, log_spaced_epochs
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec.text import PARAMETERS
 from xorlab.tracking import store
 from xorlab.tracking.provenance import COMMIT
 from xorlab.tracking.records import DIFF, PLAN
+
+CHUNK = 500
+"""Runs of no sweep whose whole curves are in memory at once before they are thinned."""
 
 MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
 """The metrics that every table of runs has a column for, even if no run has a value."""
@@ -86,13 +89,21 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
     if points is None:
         found = reader.losses(runs["run_id"].tolist())
     else:
-        # A run of no sweep is a sweep of one.
-        groups = runs.groupby(runs["sweep"].fillna(runs["run_id"]), sort=False)["run_id"]
-        frames = [reader.thinned(ids.tolist(), points=points) for _, ids in groups]
+        alone = runs["run_id"][runs["sweep"].isna()].tolist()
+        chunks = (alone[start : start + CHUNK] for start in range(0, len(alone), CHUNK))
+        frames = [_thin_each(reader.losses(chunk), points) for chunk in chunks]
+        sweeps = runs.groupby("sweep", sort=False)["run_id"]
+        frames += [reader.thinned(ids.tolist(), points=points) for _, ids in sweeps]
         found = pd.concat([reader.losses([]), *frames])
     order = pd.Index(runs["run_id"]).get_indexer(pd.Index(found["run_id"]))
     found = found.assign(order=order).drop_duplicates(["order", "epoch"], keep="last")
     return found.sort_values(["order", "epoch"], ignore_index=True).drop(columns="order")
+
+
+def _thin_each(losses: pd.DataFrame, points: int) -> pd.DataFrame:
+    """Keep at most about `points` losses of each run, even on a log scale, the first and the last included."""
+    kept = losses.groupby("run_id")["epoch"].transform(lambda epochs: epochs.isin(log_spaced_epochs(epochs, points)))
+    return losses[kept.astype("bool")]
 
 
 def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame | None:
