@@ -24,6 +24,7 @@ import servers
 from samples import RECORDS, count, sample, write_sweep
 from xorlab.errors import StoreError
 from xorlab.tracking import provenance, sql_writer, store
+from xorlab.tracking.drivers import DRIVER, HEARTBEAT
 from xorlab.tracking.tracker import Record, Tracker
 
 CLOCKS = ("creation_time", "last_update_time")
@@ -48,13 +49,14 @@ def write_by_hand(client: MlflowClient, experiment: str, record: Record, parent:
 
 
 def contents(uri: str) -> dict[str, list[str]]:
-    """Every row of every table, with a name in the place of each random id and of the folder."""
+    """Every row of every table but the driver's tags, with a name in the place of each random id and of the folder."""
     engine = sqlalchemy.create_engine(uri)
     tables = sqlalchemy.MetaData()
     tables.reflect(engine)
     with engine.connect() as connection:
         rows = {name: connection.execute(table.select()).mappings().all() for name, table in tables.tables.items()}
     engine.dispose()
+    rows["tags"] = [row for row in rows["tags"] if row["key"] not in (DRIVER, HEARTBEAT)]
     names = {row["run_uuid"]: f"<{row['name']}>" for row in rows["runs"]}
     names |= {row["dataset_uuid"]: f"<{row['name']}>" for row in rows["datasets"]}
     names |= {row["input_uuid"]: f"<of {row['destination_id']}>" for row in rows["inputs"]}

@@ -151,7 +151,7 @@ def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
     params, tags, metrics = (_wide(part, info.index) for part in (parts.params, parts.tags, parts.metrics))
     metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
     metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
-    own = [key for key in tags if not re.match(f"outcome$|{KIND}$|mlflow[.]", str(key))]
+    own = [key for key in tags if not re.match(r"outcome$|xorlab[.]|mlflow[.]", str(key))]
     known = sorted(map(str, params), key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
     head = pd.DataFrame(
         {

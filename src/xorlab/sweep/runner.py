@@ -43,6 +43,7 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
     """
     uri = store.uri(options.uri)
     tracker = Tracker(uri, options.experiment, folder=folder)
+    tracker.end_dead()
     name = title(job.spec)
     with terminable(), tracker.running(recording.opening(job.spec, name)) as run_id:
         with terminal.Bars(runs=1, epochs=job.spec.epochs) as bars:
@@ -80,6 +81,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
     """
     uri = store.uri(options.uri)
     tracker = Tracker(uri, options.experiment, folder=folder)
+    tracker.end_dead()
     specs = [job.spec for job in jobs]
     swept = list(jobs[0].swept)
     name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"

@@ -58,13 +58,15 @@ class SqlWriter:
         return run_id
 
     def close(self, run_id: str, record: Record) -> None:
-        """Add the rest of `record` to an open run and end it. A tag is replaced, a param is not."""
+        """Add the rest of `record` to an open run and end it. Tags and metrics are replaced, params are not."""
         artifacts.write(self.artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
         inputs = schema.INPUTS.c
         with self._engine.begin() as connection:
             _insert_texts(connection, {run_id: record}, exist=True)
             if connection.scalar(sa.select(inputs.input_uuid).where(inputs.destination_id == run_id)) is None:
                 self._insert_inputs(connection, {run_id: record})
+            for table in (schema.METRICS, schema.LATEST_METRICS):
+                connection.execute(sa.delete(table).where(table.c.run_uuid == run_id))
             _insert_metrics(connection, {run_id: record})
             connection.execute(_ending(run_id, record.status, record.end))
 

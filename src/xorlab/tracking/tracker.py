@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from xorlab.errors import StoreError
 from xorlab.tracking import artifacts, provenance, store
+from xorlab.tracking.drivers import Claims, this_process
 from xorlab.tracking.interrupts import held
 from xorlab.tracking.records import DIFF, Data, Record, now
 
@@ -54,21 +55,42 @@ class Tracker:
         self._diff = {DIFF: provenance.uncommitted_changes(folder).encode()} if dirty else {}
         source = {key: value for key, value in context.items() if key.startswith("mlflow.")}
         self._writer = _writer(uri, self.experiment_id, source)
+        engine = store.engine(uri)
+        self.claims = None if engine is None else Claims(engine, self.experiment_id)
+
+    def end_dead(self) -> None:
+        """End the runs whose driver has died as KILLED, and say so on stderr."""
+        if self.claims is None:
+            return
+        with store.reported(self.uri):
+            for run_id, name, driver in self.claims.end_dead():
+                print(f"{name} ({run_id[:8]}) ended with {driver}, which has died; it is now KILLED", file=sys.stderr)
 
     @contextmanager
-    def running(self, record: Record, *, parent: str | None = None) -> Iterator[str]:
+    def running(self, record: Record, *, run_id: str | None = None) -> Iterator[str]:
         """Open a run that shows as RUNNING and yield its id; `close` ends it, as the last thing inside.
 
-        A run without a parent carries the tree's uncommitted changes, where there are any. An exception ends the run
-        as well: FAILED by an error, KILLED by Ctrl-C or an exit.
+        It carries the tree's uncommitted changes, where there are any, and shows that its driver lives. An exception
+        ends it as well: FAILED by an error, KILLED by Ctrl-C or an exit.
+
+        Parameters
+        ----------
+        record
+            What is known of the run.
+        run_id
+            A run that has ended and goes on; None opens a new one.
         """
-        run_id = None
+        if run_id is not None and self.claims is not None:
+            with store.reported(self.uri):
+                self.claims.claim(run_id)
         try:
             with held(), store.reported(self.uri):
-                run_id = self._writer.open(self._tagged(record, parent))
-                if parent is None:
-                    self.add_artifacts(run_id, self._diff)
-            yield run_id
+                if run_id is None:
+                    opened = self._tagged(record, None)
+                    run_id = self._writer.open(replace(opened, tags={**opened.tags, **this_process().tags()}))
+                self.add_artifacts(run_id, self._diff)
+            with self.claims.heartbeat(run_id) if self.claims else nullcontext():
+                yield run_id
         except BaseException as error:
             # A store that fails now must not hide why the run ended.
             with held(), suppress(StoreError), store.reported(self.uri):
@@ -77,7 +99,7 @@ class Tracker:
             raise
 
     def close(self, run_id: str, record: Record) -> None:
-        """End an open run, once, with all that `record` holds."""
+        """End an open run with all that `record` holds, in the place of what it had where it is ended once more."""
         with held(), store.reported(self.uri):
             self._writer.close(run_id, replace(record, tags=_tags(record)))
 
