@@ -12,7 +12,7 @@ from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack, unpack
-from xorlab.numerics.training import train, units
+from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 
 LN2 = math.log(2.0)
@@ -146,7 +146,7 @@ def test_every_saddle_is_left_along_its_direction_down(activation, std):
     trained = train([RunSpec(arch=arch, seed=seed, init=InitSpec(std=std), lr=1.0, epochs=60) for seed in range(30)])
     verdicts = diagnose(trained)
     steep = [verdict.cause == "saddle" and verdict.evidence.hessian_min < -20 / PATIENCE for verdict in verdicts]
-    runs, shape = np.flatnonzero(steep), units(trained.specs[0])
+    runs, shape = np.flatnonzero(steep), trained.specs[0].units
     assert runs.size >= 2
     theta = pack({name: array[runs] for name, array in trained.final.items()}, shape)
     X, y = datasets.load(trained.specs[0].data)

@@ -56,7 +56,7 @@ def ours(runs: list[RunSpec]) -> Training:
     """Return a function that trains these runs with xorlab's kernel, in a sweep's chunks, and gives losses (R, E)."""
     size = training.chunk(runs[0])
     chunks = [runs[start : start + size] for start in range(0, len(runs), size)]
-    initial = [pack(draw(chunk), training.units(runs[0])) for chunk in chunks]
+    initial = [pack(draw(chunk), runs[0].units) for chunk in chunks]
     ensembles = [Ensemble(chunk, theta) for chunk, theta in zip(chunks, initial, strict=True)]
 
     def train() -> training.Array:

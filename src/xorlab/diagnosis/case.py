@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.diagnosis.partitions import Partition, partitions
 from xorlab.diagnosis.units import states
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
 from xorlab.numerics.trained import Trained
-from xorlab.numerics.training import units
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -67,7 +67,7 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
     """Compute what the final parameters of R runs show; see `Case` for the arguments."""
     specs = trained.specs
     arch, loss = specs[0].arch, specs[0].loss
-    theta = pack(trained.final, units(specs[0]))
+    theta = pack(trained.final, specs[0].units)
     X, y = _data(trained)
     network = curvature.run(arch, loss, theta, X, y)
     P, R = theta.shape
@@ -75,7 +75,7 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
     kink = np.zeros(R, dtype=bool)
     for z in network.z if kinks else ():
         kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
-    plain = [spec.lr if spec.optimizer.name == "gd" and spec.batch_size == "full" else np.nan for spec in specs]
+    plain = OPTIMIZERS[specs[0].optimizer.name].plain and specs[0].batch_size == "full"
     return Case(
         trained=trained,
         X=X,
@@ -88,7 +88,7 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
         eigenvalues=curvature.eigenvalues(curvature.hessian(network))
         if P <= MOST_PARAMETERS
         else np.full((R, 1), np.nan),
-        lr=np.array(plain),
+        lr=np.array([spec.lr if plain else np.nan for spec in specs]),
         partitions=partitions(trained.logits),
         resting=resting,
         level=level,

@@ -17,7 +17,6 @@ from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.numerics import curvature
 from xorlab.numerics.network import views
-from xorlab.numerics.training import units
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -97,7 +96,7 @@ def _reversed(case: Case) -> Mask:
 
 def _tied_units(case: Case) -> Mask:
     """In every hidden layer of two units or more, all have the same weights in and out."""
-    W = views(case.theta, units(case.trained.specs[0]))
+    W = views(case.theta, case.trained.specs[0].units)
     pairs = [(into, out[:-1]) for into, out in pairwise(W) if into.shape[1] > 1]
     if not pairs:
         return _none(case)
@@ -141,7 +140,7 @@ def _saddle(case: Case) -> Mask:
 def _degenerate_saddle(case: Case) -> Mask:
     """Near-zero weights and no curvature down, and yet a small random step lowers the loss."""
     spec = case.trained.specs[0]
-    W = views(case.theta, units(spec))
+    W = views(case.theta, spec.units)
     small = np.logical_and.reduce([(np.abs(matrix[:-1]) < NEAR_ZERO).all(axis=(0, 1)) for matrix in W])
     flat = np.abs(case.eigenvalues[:, 0]) <= -NEGATIVE
     lower = _none(case)

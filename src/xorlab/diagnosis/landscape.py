@@ -12,7 +12,6 @@ from xorlab.errors import XorlabError
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
 from xorlab.numerics.trained import Trained
-from xorlab.numerics.training import units
 
 Array = NDArray[np.float64]
 
@@ -60,7 +59,7 @@ def cut(trained: Trained) -> Slice:
         Where the network has too many parameters for its Hessian.
     """
     spec = trained.specs[0]
-    theta = pack(trained.final, units(spec))
+    theta = pack(trained.final, spec.units)
     if len(theta) > MOST_PARAMETERS:
         raise XorlabError(f"a slice needs a network of at most {MOST_PARAMETERS} parameters; got {len(theta)}")
     X, y = (array[..., None] for array in datasets.load(spec.data))

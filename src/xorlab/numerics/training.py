@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xorlab.components import datasets
 from xorlab.numerics.ensemble import Ensemble, Orders, kernel, orders
 from xorlab.numerics.initialization import initialize
-from xorlab.numerics.network import PAD, pack, pad, sizes, unpack
+from xorlab.numerics.network import PAD, pack, pad, unpack
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
 
@@ -22,11 +22,6 @@ CACHE = 2**22
 """Bytes that the arrays of one ensemble may take, about a core's share of the caches."""
 HISTORY = 2**28
 """Bytes that the losses of one ensemble may take."""
-
-
-def units(spec: RunSpec) -> tuple[int, ...]:
-    """Units from the inputs to the output, as in (2, 3, 1)."""
-    return sizes(datasets.load(spec.data)[0].shape[1], spec.arch)
 
 
 def shape(spec: RunSpec) -> tuple[object, ...]:
@@ -45,13 +40,13 @@ def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
 
 def parameter_count(spec: RunSpec) -> int:
     """Count the weights and biases of a run's network."""
-    return sum((n + 1) * k for n, k in pairwise(units(spec)))
+    return sum((n + 1) * k for n, k in pairwise(spec.units))
 
 
 def chunk(spec: RunSpec) -> int:
     """Return how many runs of this shape to train together, so that their arrays fit the caches and `HISTORY`."""
     samples = len(datasets.load(spec.data)[0])
-    per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(units(spec)[1:]))
+    per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(spec.units[1:]))
     most = max(HISTORY // (8 * spec.epochs), PAD)
     return min(int(np.clip(CACHE // per_run, 64, 4096)), most) // PAD * PAD
 
@@ -59,7 +54,7 @@ def chunk(spec: RunSpec) -> int:
 def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
     """Draw a run's initial parameters; the stream that is returned goes on to shuffle its samples."""
     rng = RandomState(spec.seed)
-    return initialize(spec.init, units(spec), rng), rng
+    return initialize(spec.init, spec.units, rng), rng
 
 
 def train(
@@ -86,7 +81,7 @@ def train(
     if len({shape(spec) for spec in specs}) != 1:
         raise ValueError("all runs of an ensemble must have one shape; got none or several")
     initial, streams = _drawn(specs) if initial is None else _given(specs, initial)
-    loop = _Loop(specs, pack(initial, units(specs[0])), streams)
+    loop = _Loop(specs, pack(initial, specs[0].units), streams)
     with kernel():
         while loop.live.size:
             progress(loop.block())
@@ -97,7 +92,7 @@ def train(
         epochs=loop.epochs,
         stopped=tuple(str(word) for word in loop.stopped),
         initial=initial,
-        final=unpack(loop.theta, units(specs[0])),
+        final=unpack(loop.theta, specs[0].units),
         final_loss=loop.final_loss,
         logits=logits,
     )
@@ -112,7 +107,7 @@ def _drawn(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState
 def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[str, Array], list[RandomState]]:
     """Check the shapes of `initial`; the streams have drawn nothing yet."""
     wanted: dict[str, tuple[int, ...]] = {}
-    for layer, (fan_in, fan_out) in enumerate(pairwise(units(specs[0])), start=1):
+    for layer, (fan_in, fan_out) in enumerate(pairwise(specs[0].units), start=1):
         wanted |= {f"W{layer}": (len(specs), fan_in, fan_out), f"b{layer}": (len(specs), fan_out)}
     got = {name: array.shape for name, array in initial.items()}
     if got != wanted:

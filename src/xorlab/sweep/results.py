@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.diagnosis import levels
-from xorlab.numerics import training
 from xorlab.numerics.thinning import log_spaced
 from xorlab.spec.options import Options
 from xorlab.spec.text import title
@@ -125,7 +124,7 @@ class Results:
     def _collect(self, chunk: Chunk, ids: list[str]) -> None:
         """Add a chunk's weights to the sweep's, by the networks' units: ``2-3-1/W1`` (R, 2, 3), ``2-3-1/run_id``."""
         assert chunk.trained is not None
-        units = "-".join(map(str, training.units(chunk.trained.specs[0])))
+        units = "-".join(map(str, chunk.trained.specs[0].units))
         for kind, parameters in zip(self.weights, (chunk.trained.initial, chunk.trained.final), strict=True):
             for key, array in {"run_id": np.array(ids), **parameters}.items():
                 self.weights[kind][f"{units}/{key}"].append(array)
