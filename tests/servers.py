@@ -33,7 +33,7 @@ def postgres() -> Iterator[str]:
             try:
                 asked = [POSTGRES / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
                 wait_for(lambda: subprocess.run(asked, check=True, **quiet))
-                yield f"postgresql+psycopg2://me@127.0.0.1:{port}/postgres"
+                yield f"postgresql://me@127.0.0.1:{port}/postgres"
             finally:
                 server.send_signal(signal.SIGINT)
 

@@ -105,7 +105,7 @@ def test_load_gives_the_same_frame_by_queries_and_by_the_client(store_uri, ids, 
 
 @pytest.mark.skipif(servers.POSTGRES is None, reason="no PostgreSQL server is installed")
 def test_postgresql_gives_the_same_frames_by_queries_and_by_the_client(tmp_path, monkeypatch):
-    pytest.importorskip("psycopg2", reason="no driver for PostgreSQL is installed")
+    pytest.importorskip("psycopg", reason="no driver for PostgreSQL is installed")
     monkeypatch.chdir(tmp_path)  # where MLflow keeps the artifacts of other databases
     with servers.postgres() as uri:
         write(MlflowClient(uri))

@@ -108,7 +108,7 @@ def test_runs_go_through_mlflow_client_where_the_schema_is_unknown(store_uri, tm
 
 @pytest.mark.skipif(servers.POSTGRES is None, reason="no PostgreSQL server is installed")
 def test_bulk_rows_in_postgresql_are_those_of_mlflow_client(stock, tmp_path, monkeypatch):
-    pytest.importorskip("psycopg2", reason="no driver for PostgreSQL is installed")
+    pytest.importorskip("psycopg", reason="no driver for PostgreSQL is installed")
     monkeypatch.chdir(tmp_path)  # where MLflow keeps the artifacts of other databases
     with servers.postgres() as uri:
         write_sweep(uri, tmp_path)

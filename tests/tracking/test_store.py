@@ -76,7 +76,7 @@ BAD = {
     "file:///somewhere": "file",
     "nope://somewhere": "unsupported URI",
     "http://127.0.0.1:1": "refused",
-    "postgresql+psycopg2://me:secret@127.0.0.1:1/db": "refused|No module named",
+    "postgresql://me:secret@127.0.0.1:1/db": "refused|No module named",
 }
 
 

@@ -141,7 +141,7 @@ def _kinds_of_failure() -> tuple[type[Exception], ...]:
 
 
 def _scheme(uri: str) -> str:
-    """``postgresql+psycopg2://…`` is ``postgresql``."""
+    """``postgresql+psycopg://…`` is ``postgresql``."""
     return re.split(r"[:+]", uri, maxsplit=1)[0]
 
 
