@@ -115,6 +115,13 @@ def test_bulk_rows_in_postgresql_are_those_of_mlflow_client(stock, tmp_path, mon
         engine = store.engine(uri)
         assert engine is not None
         assert_same(contents(uri), stock)
+
+        before = count(engine, "runs")
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE metrics RENAME TO gone")
+        with pytest.raises(StoreError, match=r'relation "metrics" does not exist$'):
+            Tracker(uri, "xorlab", folder=tmp_path).write(RECORDS)
+        assert count(engine, "runs") == before
         engine.dispose()
 
 

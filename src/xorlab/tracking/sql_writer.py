@@ -229,7 +229,14 @@ def _insert_metrics(connection: sa.Connection, runs: Mapping[str, Record]) -> No
     _insert(
         connection, sa.insert(schema.LATEST_METRICS), (dict(zip(schema.METRIC, row, strict=True)) for row in latest)
     )
-    if connection.dialect.paramstyle == "qmark" and rows:
+    if connection.dialect.driver == "psycopg":
+        # COPY takes less than half the time of INSERT.
+        driver: Any = connection.connection.driver_connection
+        columns = ", ".join(schema.METRIC)
+        with driver.cursor() as cursor, cursor.copy(f"COPY metrics ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    elif connection.dialect.paramstyle == "qmark" and rows:
         # SQLite's driver takes the tuples as they are, half as fast again as by name.
         statement = sa.insert(schema.METRICS).compile(dialect=connection.dialect, column_keys=schema.METRIC)
         connection.exec_driver_sql(str(statement), rows)

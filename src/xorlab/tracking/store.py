@@ -135,9 +135,10 @@ def reported(uri: str) -> Iterator[None]:
 
 
 def _kinds_of_failure() -> tuple[type[Exception], ...]:
-    """Return the exceptions of a store that fails: MLflow's own only where MLflow is imported."""
-    mlflow = sys.modules.get("mlflow.exceptions")
-    return (sa.exc.SQLAlchemyError, OSError, ImportError, *([mlflow.MlflowException] if mlflow else []))
+    """Return the exceptions of a store that fails; those of MLflow and psycopg only where they are imported."""
+    others = {"mlflow.exceptions": "MlflowException", "psycopg": "Error"}
+    imported = (getattr(sys.modules[module], name) for module, name in others.items() if module in sys.modules)
+    return (sa.exc.SQLAlchemyError, OSError, ImportError, *imported)
 
 
 def _scheme(uri: str) -> str:
