@@ -63,7 +63,7 @@ def imports(path):
 
 def test_every_package_has_its_place_and_says_what_belongs_there():
     found = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert found - {"__init__", "__pycache__", "py.typed"} == set(PACKAGES)
+    assert found - {"__init__", "__main__", "__pycache__", "py.typed"} == set(PACKAGES)
     for package in PACKAGES:
         docstring = ast.get_docstring(ast.parse(files(package)[0].read_text()))
         assert docstring, package

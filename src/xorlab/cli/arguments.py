@@ -15,7 +15,9 @@ RUN = "a run's id, the beginning of it, or latest"
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add --uri and --experiment."""
-    parser.add_argument("--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py)")
+    parser.add_argument(
+        "--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py or here)"
+    )
     parser.add_argument("--experiment", default="xorlab", help="the experiment's name (%(default)s)")
 
 
@@ -25,7 +27,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def typed(prog: str) -> list[str]:
-    """Return how a command is typed: ``python scripts/why.py`` for a script, ``xorlab why`` as it is."""
+    """Return the words that a command is typed as: ``python scripts/why.py`` for a script, ``xorlab why`` as it is."""
     return ["python", f"scripts/{prog}"] if prog.endswith(".py") else prog.split()
 
 

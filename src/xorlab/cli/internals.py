@@ -17,6 +17,7 @@ from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf
 
 from xorlab.errors import XorlabError
+from xorlab.spec.text import program
 
 TESTED = hydra.__version__.startswith("1.3.") and omegaconf.__version__.startswith("2.3.")
 
@@ -64,7 +65,7 @@ def check_flags(arguments: Sequence[str]) -> None:
     """
 
     def refuse(message: str) -> NoReturn:
-        raise XorlabError(f"{message}; see python train.py --hydra-help")
+        raise XorlabError(f"{message}; see {program()} --hydra-help")
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from xorlab.cli.internals import check_flags
 from xorlab.errors import XorlabError
+from xorlab.spec.text import program
 
 MISTAKES = (XorlabError, HydraException, OmegaConfBaseException)
 REFUSED, INTERRUPTED = 2, 130
@@ -22,8 +23,8 @@ REFUSED, INTERRUPTED = 2, 130
 REPHRASED = {
     r"Ambiguous value for argument '(.+)'": r"\1 is a sweep; add -m to run it",
     r"Sweep parameters '(.+)' requires --multirun": r"\1 is a sweep; add -m to run it",
-    r"Could not override '(.+)'\.": r"\1 is not a key of the configuration; see python train.py --help",
-    r"Key '(.+)' is not in struct": r"\1 is not a key of the configuration; see python train.py --help",
+    r"Could not override '(.+)'\.": r"\1 is not a key of the configuration; see {program} --help",
+    r"Key '(.+)' is not in struct": r"\1 is not a key of the configuration; see {program} --help",
     r"Could not append to config\. An item is already at '(.+)'\.": r"\1 is a key already; write it without +",
 }
 """The first lines of Hydra's messages that say too little, and what is said instead."""
@@ -50,7 +51,7 @@ def _first(message: str) -> str:
     first = message.strip().partition("\n")[0]
     for pattern, ours in REPHRASED.items():
         if match := re.fullmatch(pattern, first):
-            return match.expand(ours)
+            return match.expand(ours.format(program=program()))
     return first
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shlex
 import typing
@@ -12,6 +13,9 @@ from typing import Any
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
 from xorlab.spec.runspec import PARTS, DataSpec, InitSpec, OptimizerSpec, RunSpec
+
+PROGRAM = "XORLAB_PROGRAM"
+"""The environment variable that holds how the command that trains is typed, where that is not ``python train.py``."""
 
 
 def _kinds(cls: type, prefix: str) -> dict[str, type]:
@@ -99,8 +103,13 @@ def overrides(spec: RunSpec) -> list[str]:
 
 
 def command(words: Iterable[str]) -> str:
-    """Return ``python train.py`` with these arguments, quoted for bash and zsh."""
-    return shlex.join(["python", "train.py", *words])
+    """Return the command that trains with these arguments, quoted for bash and zsh."""
+    return shlex.join([*program().split(), *words])
+
+
+def program() -> str:
+    """Return how the command that trains is typed: ``xorlab train`` where that started this process."""
+    return os.environ.get(PROGRAM, "python train.py")
 
 
 def _typed(value: Any) -> str:
