@@ -119,6 +119,31 @@ def test_many_runs_are_drawn_as_median_band_and_sample():
     np.testing.assert_allclose(blue.get_ydata(), expected)
 
 
+def thinned(curves, step=1_000):
+    """The same losses, as if only the first of each thousand epochs had been kept."""
+    return curves.assign(epoch=step * curves["epoch"])
+
+
+def test_a_curve_is_not_drawn_across_epochs_that_were_not_kept():
+    table, curves = sweep(4, lrs=(0.1,))
+    (ax,) = figures.sweep_curves(thinned(curves), table, LEVELS).axes
+    lines = [item for item in ax.collections if isinstance(item, LineCollection)]
+    ends = [(segment[0, 0], segment[-1, 0]) for item in lines for segment in item.get_segments()]
+    assert sorted(ends) == [(0, 0)] * 4 + [(1_000, 49_000)] * 4
+    dots = [item.get_offsets() for item in ax.collections if isinstance(item, PathCollection)]
+    np.testing.assert_array_equal(np.concatenate(dots)[:, 0], [0] * 4)
+
+
+def test_a_band_is_not_drawn_across_epochs_that_were_not_kept():
+    table, curves = sweep(150, lrs=(0.1,))
+    (ax,) = figures.sweep_curves(thinned(curves), table, LEVELS).axes
+    blue = [line for line in ax.lines if line.get_color() == figures.OUTCOME_COLOURS["converged"]]
+    assert [(line.get_xdata()[0], line.get_xdata()[-1], line.get_marker()) for line in blue] == [
+        (0, 0, "o"),
+        (1_000, 49_000, "None"),
+    ]
+
+
 def test_panels_share_one_scale_that_fits_all():
     table, curves = sweep(4, outcomes=("converged", "stuck_ln2"))
     curves.loc[curves["run_id"] == "run0", "loss"] *= 50

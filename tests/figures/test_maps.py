@@ -55,7 +55,10 @@ def test_the_map_tells_rate_interval_and_n():
     table, _ = sweep(10)
     rates = statistics.rates(table, ["lr"])
     figure = figures.convergence_maps(rates, ["lr"])
-    assert "30 %   (11–60 %)   n = 10" in words(figure)
+    assert "30 %   (11–60 %)" in words(figure)
+    assert "rate (Wilson's 95 % interval); n = 10 runs in each cell" in words(figure)
+    fewer = statistics.rates(table[1:], ["lr"])
+    assert "22 %   (6–55 %)   n = 9" in words(figures.convergence_maps(fewer, ["lr"]))
     expected = rates[rates["outcome"] == "converged"]["rate"]
     np.testing.assert_allclose(mesh(figure.axes[0]).get_array().ravel(), expected)
 
@@ -104,7 +107,7 @@ def test_an_incomplete_cell_is_hatched_and_says_so():
     hatched = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle) and patch.get_hatch()]
     assert [patch.get_x() for patch in hatched] == pytest.approx([0.1 / 10**0.5])
     assert [word for word in words(figure) if "of 10" in word] == ["22 %   (6–55 %)   n = 9 of 10"]
-    assert any("hatched: fewer runs than were asked for" in word for word in words(figure))
+    assert any("hatched: fewer runs than were planned" in word for word in words(figure))
 
 
 def test_cells_too_small_for_words_have_a_scale_of_colours():
@@ -114,6 +117,15 @@ def test_cells_too_small_for_words_have_a_scale_of_colours():
     assert "rate, %" in words(figure)
     assert not figure.axes[0].texts
     assert mesh(figure.axes[0]).get_array().size == 900
+
+
+def test_a_small_cell_shows_a_percentage_and_n_where_cells_differ():
+    table = pd.concat([sweep(4, lrs=np.geomspace(1e-3, 10, 14))[0].assign(a=a) for a in range(3)])
+    same, differing = (
+        words(figures.convergence_maps(statistics.rates(runs, ["a", "lr"]), ["a", "lr"])) for runs in (table, table[1:])
+    )
+    assert {"25%", "n = 4 runs in each cell"} <= {*same}
+    assert {"25%\nn=4", "0%\nn=3", "n = 3 to 4 runs in each cell"} <= {*differing}
 
 
 def test_one_map_can_stand_on_axes_of_ones_own():

@@ -85,9 +85,10 @@ def test_theorys_bound_is_a_named_line_where_it_is_known():
     rates = rates_of(table, ["arch.hidden"])
     figure = figures.rates_along(rates, "arch.hidden", bounds=bounds)
     (ax,) = figure.axes
-    dashed = [line for line in ax.lines if line.is_dashed()]
-    assert [line.get_ydata()[0] for line in dashed] == [9 / 16, 0.9]
-    np.testing.assert_allclose(dashed[1].get_xdata(), [8**0.5, 32**0.5])
+    (dashed,) = [lines for lines in ax.collections if lines.get_linestyle()[0][1] is not None]
+    first, second = dashed.get_segments()
+    assert (first[:, 1].tolist(), second[:, 1].tolist()) == ([9 / 16] * 2, [0.9] * 2)
+    np.testing.assert_allclose(second[:, 0], [8**0.5, 32**0.5])
     assert "theory's upper bound" in words(figure)
     silent = figures.rates_along(rates, "arch.hidden", outcomes=["stuck_ln2"], bounds=bounds)
     assert "theory's upper bound" not in words(silent)

@@ -132,7 +132,7 @@ def test_tables_and_pictures_lie_beside_the_page(tmp_path):
 
 
 def test_a_long_table_shows_its_first_rows_and_says_what_it_leaves_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "MAX_ROWS", 1)
+    monkeypatch.setattr(page, "PAGE_ROWS", 1)
     text = written(tmp_path, TWENTY | {10.0: ["converged"] * 10})
     assert len(pd.read_csv(tmp_path / "settings.csv")) == 3
     assert "2 more rows are in settings.csv." in text

@@ -133,7 +133,7 @@ def test_a_second_sweep_is_compared_with(folder, analyze):
     sweep = runs.sweeps(f"sqlite:///{folder}/mlflow.db", experiment="b")["run_id"][0]
     status, printed, errors = analyze("--experiment", "b", "--against", sweep[:10], "--out", "against", "--no-log")
     assert (status, errors) == (0, "")
-    assert "Against the other sweep, 2 settings compared" in printed
+    assert "No difference from the other sweep was found in the 2 settings that both have." in printed
     assert set(pd.read_csv(folder / "against" / "against.csv")["difference"]) == {0.0}
 
 

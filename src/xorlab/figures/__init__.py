@@ -1,12 +1,12 @@
 """Frames and arrays into pictures: one language of colours, levels, counts and log epochs.
 
 Functions that take axes draw one frame on them and return them; functions that return a Figure lay out a whole
-picture, as wide as they are told: a page, `PAGE`, or a column of it, `COLUMN`. Not here: computing what is drawn
+picture of a given width: a page, `PAGE`, or a column of it, `COLUMN`. Not here: computing what is drawn
 (`statistics`, `diagnosis`). Nothing touches pyplot's state.
 """
 
 from xorlab.figures.axes import COLUMN, PAGE
-from xorlab.figures.curves import MANY, loss_curves, sweep_curves
+from xorlab.figures.curves import MAX_SINGLE_CURVES, loss_curves, sweep_curves
 from xorlab.figures.ends import final_losses
 from xorlab.figures.files import pdf, png, svg
 from xorlab.figures.maps import convergence_map, convergence_maps
@@ -18,7 +18,7 @@ from xorlab.figures.survival import survival_curves
 
 __all__ = [
     "COLUMN",
-    "MANY",
+    "MAX_SINGLE_CURVES",
     "OUTCOME_COLOURS",
     "PAGE",
     "causes",

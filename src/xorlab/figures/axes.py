@@ -18,6 +18,9 @@ COLUMN = 3.4
 PAGE = 2 * COLUMN
 """Inches: a full page."""
 
+MAX_SETTING_ROWS = 40
+"""Settings up to which each has a row of its own in a picture."""
+
 
 def page(count: int, *, columns: int, width: float = PAGE, height: float | None = None) -> tuple[Figure, list[Axes]]:
     """Lay out `count` panels that share their axes on a page as wide as this, each of a height in inches."""

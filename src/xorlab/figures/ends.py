@@ -11,16 +11,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from xorlab.diagnosis.outcomes import ordered
-from xorlab.figures.axes import PAGE, ceiling
+from xorlab.figures.axes import MAX_SETTING_ROWS, PAGE, ceiling
 from xorlab.figures.lettering import headline, nothing, outcome_legend
 from xorlab.figures.palette import STYLE, colour
 from xorlab.statistics.settings import factor_label, settings, short
 
-ROWS = 40
-"""Settings that still get a row of their own in one picture."""
-
-BINS = 120
-"""Bins across a picture of dots; the dots of one bin stand above each other."""
+DOT_BINS = 120
+"""Bins across a picture of dots. Dots in one bin are stacked."""
 
 
 @matplotlib.rc_context(STYLE)
@@ -33,19 +30,19 @@ def final_losses(
     title: str = "Where do runs end?",
 ) -> Figure:
     """Draw every run's final loss against the levels, a row of dots for each setting."""
-    told = runs.dropna(subset=["outcome", "final_loss"])
-    losses = told["final_loss"]
+    runs = runs.dropna(subset=["outcome", "final_loss"])
+    losses = runs["final_loss"]
     top = ceiling(losses.to_numpy(), levels)
-    figure, ax, groups = _rows(told.assign(final_loss=losses.clip(upper=top)), by, width=width)
-    _dots(ax, [group.set_index("final_loss")["outcome"] for group in groups], span=np.linspace(0.0, top, BINS))
+    figure, ax, groups = _rows(runs.assign(final_loss=losses.clip(upper=top)), by, width=width)
+    _dots(ax, [group.set_index("final_loss")["outcome"] for group in groups], span=np.linspace(0.0, top, DOT_BINS))
     ax.set(xlim=(-0.02 * top, 1.02 * top), xlabel="final loss")
     _name_levels(ax, levels, top=top, inches=width - 1.9)
     _at_right(ax, [f"n = {len(group):,}" for group in groups])
     higher = (losses > top).sum()
     said = f"at the right edge: {higher:,} higher, up to {losses.max():.3g}" if higher else ""
-    if told.empty:
+    if runs.empty:
         nothing(ax)
-    outcome_legend(figure, told, title=said, dots=True)
+    outcome_legend(figure, runs, title=said, dots=True)
     headline(figure, title)
     return figure
 
@@ -65,10 +62,9 @@ def _name_levels(ax: Axes, levels: Mapping[str, float], *, top: float, inches: f
 def _rows(runs: pd.DataFrame, by: Sequence[str], *, width: float) -> tuple[Figure, Axes, list[pd.DataFrame]]:
     """Lay out a row for each setting of `by`, the first on top; of too many settings only for the last factor."""
     by = by if len(runs) else ()
+    if by and runs.groupby(list(by), dropna=False).ngroups > MAX_SETTING_ROWS:
+        by = by[-1:] if runs[by[-1]].nunique(dropna=False) <= MAX_SETTING_ROWS else ()
     groups = settings(runs, by)
-    if len(groups) > ROWS:
-        by = by[-1:] if runs[by[-1]].nunique() <= ROWS else ()
-        groups = settings(runs, by)
     row = 0.42 if len(groups) <= 8 else 0.3
     figure = Figure(figsize=(width, 0.75 + row * len(groups)), layout="constrained")
     ax = figure.subplots()
@@ -102,7 +98,8 @@ def _dots(ax: Axes, rows: Sequence["pd.Series[str]"], *, span: NDArray[np.float6
         height = 0.7 * (sizes - 1) / max(most - 1, 1)
         offset = height * (within / np.maximum(sizes - 1, 1) - 0.5)
         style: Any = {"s": 16 if total <= 400 else 3, "linewidths": 0, "rasterized": total > 2000}
-        ax.scatter(row.index.to_numpy()[order], place + offset, c=[colour(row.iloc[i]) for i in order], **style)
+        tones = row.map({name: colour(name) for name in rank}).to_numpy()[order]
+        ax.scatter(row.index.to_numpy()[order], place + offset, c=tones.tolist(), **style)
 
 
 def _at_right(ax: Axes, texts: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from xorlab.figures.palette import STYLE
 
 Array = NDArray[np.float64]
 
-LEAST = 25
+MIN_EDGE_POINTS = 25
 """Points of a slice where units keep their sides, for their edge to be drawn; fewer hide below the star."""
 
 
@@ -39,7 +39,7 @@ def loss_slice(slice_: Slice, *, levels: Mapping[str, float], title: str) -> Fig
     _map(left, slice_, levels)
     _profiles(right, slice_, levels)
     figure.suptitle(textwrap.fill(title, 100), x=0.01, ha="left")
-    figure.supxlabel(textwrap.fill(told(slice_), 150), x=0.01, ha="left", fontsize=8)
+    figure.supxlabel(textwrap.fill(description(slice_), 150), x=0.01, ha="left", fontsize=8)
     return figure
 
 
@@ -97,14 +97,14 @@ def _profiles(ax: Axes, slice_: Slice, levels: Mapping[str, float]) -> None:
 
 def _edged(slice_: Slice) -> bool:
     """Tell whether there is an edge to draw: units keep their sides in a part of the slice, and not in all."""
-    return bool((slice_.margin < 0.0).any() and (slice_.margin > 0.0).sum() >= LEAST)
+    return bool((slice_.margin < 0.0).any() and (slice_.margin > 0.0).sum() >= MIN_EDGE_POINTS)
 
 
 def _zero(value: float, slice_: Slice) -> bool:
     return abs(value) <= ROUNDING * abs(slice_.greatest)
 
 
-def told(slice_: Slice) -> str:
+def description(slice_: Slice) -> str:
     """Say what the slice shows, and where it claims nothing."""
     said = ["Star: the run's end."]
     if slice_.flat:

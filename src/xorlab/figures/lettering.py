@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import TextToPath
 
 from xorlab.diagnosis.outcomes import ordered, phrase
-from xorlab.figures.palette import colour, marker, stroke
+from xorlab.figures.palette import colour, stroke
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NARROW = 5.0
-"""Inches: below this a page is a column, and its words are fewer and smaller."""
+PAGE_WIDE = 5.0
+"""Inches: a narrower picture is as wide as a column, and its words are fewer and smaller."""
 
 
 def breadth(text: str, *, size: float) -> float:
@@ -29,7 +29,7 @@ def breadth(text: str, *, size: float) -> float:
 def headline(figure: Figure, title: str) -> None:
     """Write the question that a picture answers above it, which grows by as many lines as that needs."""
     width = figure.get_figwidth()
-    size = 11.0 if width >= NARROW else 9.5
+    size = 11.0 if width >= PAGE_WIDE else 9.5
     words = textwrap.fill(title, max(12, int(width * 72 / (0.68 * size))))
     figure.suptitle(words, x=0.01, ha="left", fontsize=size)
     _grow(figure, 0.1 + _lines(words, size))
@@ -52,7 +52,7 @@ def _lines(text: str, size: float) -> float:
 
 
 def _small(figure: Figure) -> float:
-    return 8.0 if figure.get_figwidth() >= NARROW else 7.0
+    return 8.0 if figure.get_figwidth() >= PAGE_WIDE else 7.0
 
 
 def _folded(words: str, figure: Figure) -> str:
@@ -76,7 +76,7 @@ def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
     """Name the marks below a figure, which grows by that, in as many columns as there is room for, under a note."""
     if not handles:
         return
-    size = 8.5 if figure.get_figwidth() >= NARROW else 7.5
+    size = 8.5 if figure.get_figwidth() >= PAGE_WIDE else 7.5
     widest = max(breadth(str(handle.get_label()), size=size) for handle in handles) + 5.2 * size / 72
     columns = min(len(handles), max(1, int((figure.get_figwidth() - 0.1) / widest)))
     style: Any = {"alignment": "left", "title_fontsize": _small(figure), "fontsize": size, "columnspacing": 1.5}
@@ -98,11 +98,6 @@ def _handle(outcome: str, count: int, *, dots: bool) -> Line2D:
     look = {"marker": "o", "markersize": 5, "linestyle": ""} if dots else line
     said = f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
     return Line2D([], [], color=colour(outcome), label=said, **look)
-
-
-def outcome_mark(outcome: str, **look: Any) -> Line2D:
-    """Return an outcome's marker for a legend."""
-    return Line2D([], [], color=colour(outcome), marker=marker(outcome), label=phrase(outcome), **look)
 
 
 def remark(ax: Axes, text: str) -> None:

@@ -14,16 +14,16 @@ from matplotlib.patches import Rectangle
 
 from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.figures.axes import PAGE
-from xorlab.figures.lettering import NARROW, counted, folded, headline, note, nothing
+from xorlab.figures.lettering import PAGE_WIDE, counted, folded, headline, note, nothing
 from xorlab.figures.palette import STYLE, colour, ink
 from xorlab.figures.scales import Scale, across, down, scale
 from xorlab.statistics.settings import label, settings
 
 ROOMY, LEGIBLE = (0.5, 0.36), (0.27, 0.25)
-"""Inches across and down from which on a cell tells rate, interval and n; rate and n. A smaller one tells nothing."""
+"""Inches across and down from which on a cell shows rate, interval and n; rate and n. A smaller one shows nothing."""
 
-TALL = 9.0
-"""Inches: the most that the cells of all maps may take where they tell nothing."""
+MAX_BARE_HEIGHT = 9.0
+"""Inches: the greatest height of the cells of all maps where the cells show no words."""
 
 HATCH = "////"
 """Over a cell that has fewer runs than were asked for."""
@@ -51,10 +51,12 @@ def convergence_map(
     chosen = rates[rates["outcome"] == outcome]
     columns, rows = (scale(key, chosen[key] if key else [""] * len(chosen[:1]), cells=True) for key in (x, y))
     box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
-    return _map(chosen, columns, rows, ax=ax, size=(box.width, box.height))
+    return _map(chosen, columns, rows, ax=ax, size=(box.width, box.height), with_n=True)
 
 
-def _map(chosen: pd.DataFrame, columns: Scale, rows: Scale, *, ax: Axes, size: tuple[float, float]) -> Axes:
+def _map(
+    chosen: pd.DataFrame, columns: Scale, rows: Scale, *, ax: Axes, size: tuple[float, float], with_n: bool
+) -> Axes:
     """Draw an outcome's rates on a panel of so many inches."""
     if chosen.empty:
         nothing(ax)
@@ -74,7 +76,7 @@ def _map(chosen: pd.DataFrame, columns: Scale, rows: Scale, *, ax: Axes, size: t
         for row, column in np.argwhere(np.isnan(grid)):
             cross: Any = {"ha": "center", "va": "center", "color": "#999999"}
             ax.text(columns.places[column], rows.places[row], "×", **cross)
-    _cells(ax, chosen, columns, rows, i=i, j=j, size=size)
+    _cells(ax, chosen, columns, rows, i=i, j=j, size=size, with_n=with_n)
     return ax
 
 
@@ -89,20 +91,28 @@ def _ramp(outcome: str) -> LinearSegmentedColormap:
 
 
 def _cells(
-    ax: Axes, chosen: pd.DataFrame, columns: Scale, rows: Scale, *, i: Any, j: Any, size: tuple[float, float]
+    ax: Axes,
+    chosen: pd.DataFrame,
+    columns: Scale,
+    rows: Scale,
+    *,
+    i: Any,
+    j: Any,
+    size: tuple[float, float],
+    with_n: bool,
 ) -> None:
     """Write into the cells as much as there is room for, and hatch those that are incomplete."""
     least = float(columns.shares().min()) * size[0], float(rows.shares().min()) * size[1]
     ramp, x, y = _ramp(chosen["outcome"].iloc[0]), _centres(columns), _centres(rows)
+    across_edges, down_edges = columns.edges(), rows.edges()
     for row, column, cell in zip(i, j, chosen.to_dict("records"), strict=True):
         ground = to_hex(ramp(cell["rate"]))
         incomplete = cell.get("intended", cell["n"]) > cell["n"]
         if incomplete:
-            corner = columns.edges()[column], rows.edges()[row]
-            far = columns.edges()[column + 1], rows.edges()[row + 1]
+            (left, right), (low, high) = across_edges[column : column + 2], down_edges[row : row + 2]
             look: Any = {"hatch": HATCH, "edgecolor": ink(ground), "alpha": 0.35, "linewidth": 0}
-            ax.add_patch(Rectangle(corner, far[0] - corner[0], far[1] - corner[1], facecolor="none", **look))
-        if words := _said(cell, least):
+            ax.add_patch(Rectangle((left, low), right - left, high - low, facecolor="none", **look))
+        if words := _words(cell, least, with_n=with_n):
             back: Any = {"facecolor": ground, "edgecolor": "none", "pad": 1.0} if incomplete else None
             place: Any = {"ha": "center", "va": "center", "fontsize": _size(least), "bbox": back}
             ax.text(x[column], y[row], words, color=ink(ground), **place)
@@ -120,20 +130,32 @@ def _roomy(least: tuple[float, float]) -> bool:
     return (least[0] >= ROOMY[0] and least[1] >= ROOMY[1]) or (least[0] >= 4 * ROOMY[0] and least[1] >= 0.2)
 
 
+def _legible(least: tuple[float, float]) -> bool:
+    """Tell whether a cell holds its rate."""
+    return least[0] >= LEGIBLE[0] and least[1] >= LEGIBLE[1]
+
+
 def _size(least: tuple[float, float]) -> float:
     return float(np.clip(least[0] * 12, 6.2, 8.0)) if _roomy(least) else 6.5
 
 
-def _said(cell: dict[Any, Any], least: tuple[float, float]) -> str:
-    """Write a cell: the rate, its interval where there is room for it, and n."""
+def _same_n(chosen: pd.DataFrame) -> bool:
+    """Tell whether all cells have as many runs, and all of them: then n is said once, below the maps."""
+    return chosen["n"].nunique() == 1 and not ("intended" in chosen and (chosen["intended"] > chosen["n"]).any())
+
+
+def _words(cell: dict[Any, Any], least: tuple[float, float], *, with_n: bool) -> str:
+    """Write a cell: the rate, its interval where there is room for it, and n where cells differ in it."""
     rate, low, high = (percent(cell[name]) for name in ("rate", "low", "high"))
     n, intended = cell["n"], cell.get("intended", cell["n"])
     of = f" of {intended:,}" if intended > n else ""
     if _roomy(least):
-        line = f"{n:,}{of}" if of and least[0] < 0.75 else f"n = {n:,}{of}"
-        return ("   " if least[1] < ROOMY[1] else "\n").join([f"{rate} %", f"({low}–{high} %)", line])
-    if least[0] >= LEGIBLE[0] and least[1] >= LEGIBLE[1]:
-        return f"{rate}\n{n:,}" + (f"/{intended:,}" if of else "")
+        count = f"{n:,}{of}" if of and least[0] < 0.75 else f"n = {n:,}{of}"
+        lines = [f"{rate} %", f"({low}–{high} %)", *([count] if with_n else [])]
+        return ("   " if least[1] < ROOMY[1] else "\n").join(lines)
+    if _legible(least):
+        count = f"\nn={n:,}" + (f"/{intended:,}" if of else "")
+        return f"{rate}%" + (count if with_n else "")
     return ""
 
 
@@ -146,7 +168,7 @@ def convergence_maps(
     Parameters
     ----------
     rates
-        As `xorlab.statistics.rates` makes them, by `by`; with a column ``intended`` incomplete cells are told.
+        As `xorlab.statistics.rates` makes them, by `by`; with a column ``intended`` incomplete cells are hatched.
     by
         The factors.
     outcome
@@ -162,14 +184,15 @@ def convergence_maps(
     groups = settings(chosen, rest)
     beside = max(1, min(len(groups), int((width - 0.3) / (0.75 + 0.62 / columns.shares().min(initial=1.0)))))
     inches = _inches(columns, rows, width=width / beside, maps=-(-len(groups) // beside))
-    size = 9.5 if width >= NARROW else 8.0
+    size = 9.5 if width >= PAGE_WIDE else 8.0
     names = [folded(label(rest, values), inches=inches[0], size=size) for values, _ in groups]
     heading = 0.22 + 0.17 * max((name.count("\n") + 1 for name in names), default=0) if rest else 0.15
     height = 0.5 + -(-len(groups) // beside) * (inches[1] + heading)
     figure = Figure(figsize=(width, max(height, 1.0)), layout="constrained")
     grid = figure.subplots(-(-len(groups) // beside), beside, sharex=True, sharey=True, squeeze=False)
+    same_n = _same_n(chosen)
     for ax, name, (_, group) in zip(grid.flat, names, groups, strict=False):
-        _map(group, columns, rows, ax=ax, size=inches)
+        _map(group, columns, rows, ax=ax, size=inches, with_n=not same_n)
         ax.set_title(name, fontsize=size)
     for ax in grid.flat[len(groups) :]:
         ax.set_axis_off()
@@ -178,8 +201,8 @@ def convergence_maps(
     happens = "does a run converge" if outcome == "converged" else f"is a run {phrase(outcome)}"
     headline(figure, title or f"How often {happens}?")
     least = inches[0] * columns.shares().min(initial=1.0), inches[1] * rows.shares().min(initial=1.0)
-    _say_what_cells_say(figure, chosen, least)
-    if len(chosen) and not _said({**chosen.iloc[0].to_dict()}, least):
+    _say_what_cells_say(figure, chosen, least, same_n=same_n)
+    if len(chosen) and not (_roomy(least) or _legible(least)):
         shades = ScalarMappable(Normalize(0, 100), _ramp(outcome))
         figure.colorbar(shades, ax=grid, label="rate, %", aspect=30, pad=0.01)
     return figure
@@ -191,7 +214,7 @@ def _inches(columns: Scale, rows: Scale, *, width: float, maps: int) -> tuple[fl
     cell = wide * columns.shares().min(initial=1.0)
     tall = 0.26 if cell >= 4 * ROOMY[0] else 0.5 if cell >= ROOMY[0] else 0.34
     if cell < LEGIBLE[0]:
-        tall = min(0.26, TALL / max(maps * len(rows.values), 1))
+        tall = min(0.26, MAX_BARE_HEIGHT / max(maps * len(rows.values), 1))
     return wide, min(tall / rows.shares().min(initial=1.0), 40.0)
 
 
@@ -203,15 +226,11 @@ def _sides(rates: pd.DataFrame, by: Sequence[str]) -> tuple[str | None, str | No
     return (None, by[0], []) if words and rates[by[0]].nunique() > 5 else (by[0], None, [])
 
 
-def _say_what_cells_say(figure: Figure, chosen: pd.DataFrame, least: tuple[float, float]) -> None:
+def _say_what_cells_say(figure: Figure, chosen: pd.DataFrame, least: tuple[float, float], *, same_n: bool) -> None:
     """Write below the maps what their cells hold."""
-    runs = counted(chosen["n"].tolist(), each=" runs in a cell")
-    if _roomy(least):
-        words = "rate (Wilson's 95 % interval), n runs"
-    elif least[0] >= LEGIBLE[0] and least[1] >= LEGIBLE[1]:
-        words = f"above: the rate in %; below: n, the number of runs; {runs}"
-    else:
-        words = runs
+    runs = counted(chosen["n"].tolist(), each=" runs in each cell")
+    rate = f"rate (Wilson's 95 % interval){'' if same_n else ', n runs'}; " if _roomy(least) else ""
+    words = rate + runs
     if "intended" in chosen and (chosen["intended"] > chosen["n"]).any():
-        words += "; hatched: fewer runs than were asked for"
+        words += "; hatched: fewer runs than were planned"
     note(figure, words)

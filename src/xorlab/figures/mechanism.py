@@ -21,19 +21,19 @@ from xorlab.figures.run import boundary, mark
 
 Array = NDArray[np.float64]
 
-STROKES: dict[str, Any] = {"split": "solid", "on": (0, (5, 2)), "dead": (0, (1, 1.2)), "off": (0, (1, 1.2))}
+STATE_STROKES: dict[str, Any] = {"split": "solid", "on": (0, (5, 2)), "dead": (0, (1, 1.2)), "off": (0, (1, 1.2))}
 """The line of a unit, by its state on the data."""
 
-WORDS = {"dead": "dead", "off": "off at every point", "on": "on at every point", "split": "split"}
+STATE_LABELS = {"dead": "dead", "off": "off at every point", "on": "on at every point", "split": "split"}
 """Units' states, in the margin and in the legend."""
 
 CASED: Any = ({"color": "black", "linewidth": 3.0, "zorder": 2.0}, {"color": "white", "linewidth": 1.4, "zorder": 2.2})
 """White in black is seen on any ground."""
 
-CROWD = 4
+MAX_THICK_LINES = 4
 """Units up to which lines are drawn thick."""
 
-LINES = 3
+MARGIN_LINES = 3
 """Lines below a panel: as many in each, for panels of one size."""
 
 TICKS, TICK = 14, 0.05
@@ -71,7 +71,7 @@ def run_planes(
         ax.set_title(f"epoch {one.epoch:,}, loss {one.loss:.4f}")
     for ax in grid[len(planes) :]:
         ax.remove()
-    scale(figure=upper, image=image, axes=list(grid[: len(planes)]))
+    colour_bar(figure=upper, image=image, axes=list(grid[: len(planes)]))
     _loss(lower.subplots(), losses, [one.epoch for one in planes], levels=levels, outcome=outcome)
     legend(figure, planes)
     figure.suptitle(textwrap.fill(title, int(13 * width)), x=0.01, ha="left")
@@ -94,7 +94,7 @@ def grid_planes(planes: Sequence[Plane], headings: Sequence[str], outcomes: Sequ
             ax.set_ylabel("")
     for ax in grid[len(planes) :]:
         ax.remove()
-    scale(figure=figure, image=image, axes=list(grid[: len(planes)]))
+    colour_bar(figure=figure, image=image, axes=list(grid[: len(planes)]))
     legend(figure, planes)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
@@ -109,10 +109,10 @@ def plane(one: Plane, *, ax: Axes, small: bool = False, shades: int = 256) -> Ax
     boundary(ax, one.x1, one.x2, one.p, words=False)
     ax.set(xlim=frame[:2], ylim=frame[2:], aspect="equal", xlabel="x1", ylabel="x2")
     mark(ax, one.X, one.y)
-    outside = _lines(ax, one, frame, small=small or len(one.b) > CROWD)
+    outside = _lines(ax, one, frame, small=small or len(one.b) > MAX_THICK_LINES)
     ax.locator_params(nbins=4)
-    said = told(one, outside)
-    said += [""] * (LINES - len(said))
+    said = margin_lines(one, outside)
+    said += [""] * (MARGIN_LINES - len(said))
     ax.set_xlabel("\n".join(["x1", *said]), loc="left", fontsize=6.5 if small else 7.5, linespacing=1.3)
     return image
 
@@ -126,7 +126,7 @@ def _lines(ax: Axes, one: Plane, frame: tuple[float, float, float, float], *, sm
         if ends is None:
             outside.append(unit)
             continue
-        _line(ax, ends, STROKES[one.states[unit] if one.states else "split"], small=small)
+        _line(ax, ends, STATE_STROKES[one.states[unit] if one.states else "split"], small=small)
         badges.append(_badge(ax, ends, str(unit + 1), badges, small=small))
     return outside
 
@@ -157,11 +157,11 @@ def _badge(ax: Axes, ends: Array, text: str, taken: Sequence[Array], *, small: b
     return np.asarray(place)
 
 
-def told(one: Plane, outside: Sequence[int]) -> list[str]:
+def margin_lines(one: Plane, outside: Sequence[int]) -> list[str]:
     """Say what the units of the first layer do at the data, and whose line lies outside the frame."""
     said = [
         f"{word}: {spans([unit for unit, state in enumerate(one.states) if state == name])}"
-        for name, word in WORDS.items()
+        for name, word in STATE_LABELS.items()
         if name in one.states
     ]
     if outside:
@@ -177,7 +177,7 @@ def spans(units: Sequence[int]) -> str:
     )
 
 
-def scale(*, figure: Any, image: AxesImage, axes: list[Axes]) -> None:
+def colour_bar(*, figure: Any, image: AxesImage, axes: list[Axes]) -> None:
     """Add the scale of p, for all panels."""
     bar = figure.colorbar(image, ax=axes, ticks=[0, 0.25, 0.5, 0.75, 1], aspect=25, pad=0.01)
     bar.set_label("p(y = 1 | x1, x2)")
@@ -194,11 +194,13 @@ def legend(figure: Figure, planes: Sequence[Plane]) -> None:
             Line2D([], [], color=shade, linewidth=width) for shade, width in (("#7c7b78", 6), ("white", 1.4))
         ),
     }
-    names = {state: f"unit {word}" for state, word in WORDS.items() if state in found} or {"split": "unit's line"}
+    names = {state: f"unit {word}" for state, word in STATE_LABELS.items() if state in found} or {
+        "split": "unit's line"
+    }
     for state, name in names.items():
         entries[name] = tuple(
             Line2D([], [], **case, linestyle=dashes)
-            for case, dashes in zip(CASED, ("solid", STROKES[state]), strict=True)
+            for case, dashes in zip(CASED, ("solid", STATE_STROKES[state]), strict=True)
         )
     note = "A unit's line is w·x + b = 0 in the first layer; ticks stand on its positive side, where a ReLU is active."
     style: Any = {"title": note, "alignment": "left", "title_fontsize": 8, "handlelength": 2.8}

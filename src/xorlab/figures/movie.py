@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 from xorlab.diagnosis.planes import Plane
 from xorlab.figures.axes import ceiling, log_epochs, loss_axes, name_levels
-from xorlab.figures.mechanism import legend, plane, scale
+from xorlab.figures.lettering import folded
+from xorlab.figures.mechanism import colour_bar, legend, plane
 from xorlab.figures.palette import STYLE, colour, stroke
 
 Array = NDArray[np.float64]
 
 SHADES = 41
 """Shades of p in a film: few colours make a small file, and an odd number has one for p = 1/2."""
+
+PANEL_WIDTH = 3.6
+"""Inches: the width of each run's half."""
 
 HOLD = 1.5
 """Seconds that the last frame stays."""
@@ -47,14 +51,14 @@ class Reel:
 @matplotlib.rc_context(STYLE)
 def film(path: Path, reels: Sequence[Reel], *, levels: Mapping[str, float], fps: int = 6, dpi: int = 84) -> None:
     """Write a film of runs side by side; a run that is over stays as it ended."""
-    figure = Figure(figsize=(3.6 * len(reels) + 0.6, 6.4), layout="constrained")
+    figure = Figure(figsize=(PANEL_WIDTH * len(reels) + 0.6, 6.4), layout="constrained")
     grid = figure.subplots(2, len(reels), height_ratios=[1.6, 1], squeeze=False)
     dots = [_curve(ax, reel, reels, levels) for ax, reel in zip(grid[1], reels, strict=True)]
     name_levels(grid[1, -1], levels)
     epochs = sorted({one.epoch for reel in reels for one in reel.planes})
     legend(figure, [one for reel in reels for one in reel.planes])
     _show(grid[0], dots, reels, epochs[0])
-    scale(figure=figure, image=grid[0, 0].images[0], axes=list(grid[0]))
+    colour_bar(figure=figure, image=grid[0, 0].images[0], axes=list(grid[0]))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the frames keep the places of the first
     writer = PillowWriter(fps=fps)
@@ -70,7 +74,9 @@ def _show(axes: Sequence[Axes], dots: Sequence[Line2D], reels: Sequence[Reel], e
         ax.clear()
         now = [one for one in reel.planes if one.epoch <= epoch][-1]
         plane(now, ax=ax, shades=SHADES)
-        ax.set_title(f"{reel.heading}\nepoch {now.epoch:,}, loss {now.loss:.4f}")
+        ax.set_title(
+            f"{folded(reel.heading, inches=PANEL_WIDTH - 0.3, size=9.5)}\nepoch {now.epoch:,}, loss {now.loss:.4f}"
+        )
         ax.set_ylabel("" if place else "x2")
         dot.set_data([now.epoch], [now.loss])
 

@@ -17,10 +17,10 @@ from xorlab.diagnosis.outcomes import ordered, phrase
 from xorlab.figures.axes import PAGE
 from xorlab.figures.lettering import counted, headline, legend, nothing
 from xorlab.figures.palette import SETTING_MARKERS, STYLE, colour, marker, sequence
-from xorlab.figures.scales import CROWD, Scale, across, down, fits, scale
+from xorlab.figures.scales import MAX_LARGE_MARKS, Scale, across, down, fits, scale
 from xorlab.statistics.settings import factor_label, label, natural, short
 
-BOUND = "theory's upper bound"
+BOUND_LABEL = "theory's upper bound"
 """The legend's name of what the rate of converging cannot exceed."""
 
 
@@ -95,7 +95,7 @@ def rates_along(
         ax.label_outer()
     handles = [Line2D([], [], color=one.colour, marker=one.marker, label=one.name, markersize=5) for one in lines]
     if bounds is not None and bounds["bound"].notna().any() and "converged" in outcomes:
-        handles.append(Line2D([], [], color="#111111", linestyle=(0, (4, 2)), label=BOUND))
+        handles.append(Line2D([], [], color="#111111", linestyle=(0, (4, 2)), label=BOUND_LABEL))
     legend(figure, handles if len(chosen) else [], title=_note(chosen, x, hue))
     headline(figure, title or _question(x, outcomes))
     return figure
@@ -144,7 +144,7 @@ def _panel(ax: Axes, lines: Sequence[Series], placed: Scale, *, upright: bool, i
     share.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.set(**{("x" if upright else "y") + key: value for key, value in _SHARE.items()})
     ax.grid(axis="x" if upright else "y", color="#e4e4e4", linewidth=0.6)
-    if upright and len(placed.values) <= CROWD:
+    if upright and len(placed.values) <= MAX_LARGE_MARKS:
         for edge in placed.edges()[1:-1]:
             ax.axhline(edge, color="#e4e4e4", linewidth=0.6)
     for place, one in enumerate(lines):
@@ -157,7 +157,7 @@ _SHARE: Any = {"lim": (-0.03, 1.03), "ticks": [0.0, 0.25, 0.5, 0.75, 1.0], "labe
 def _line(ax: Axes, one: Series, placed: Scale, *, shift: float, upright: bool) -> None:
     """Draw one line: intervals, points joined where the factor is numbers, hollow where runs are missing."""
     rates = one.rates.assign(at=placed.place(one.rates[placed.factor])).sort_values("at")
-    small = len(placed.values) > CROWD
+    small = len(placed.values) > MAX_LARGE_MARKS
     aside = _aside(ax, 4.5 * shift * (0.0 if small else 1.0), upright=upright)
     look: Any = {"color": one.colour, "transform": aside}
     bars: Any = {"linewidth": 0.7 if small else 1.4, "alpha": 0.6 if small else 1.0, **look}
@@ -185,12 +185,10 @@ def _bounds(
     known = known[known[placed.factor].map(short).isin(placed.labels)]
     parts = [(one.colour, known[known[hue].map(short) == short(one.rates[hue].iloc[0])]) for one in lines if hue]
     for tone, part in parts or [("#111111", known.drop_duplicates(placed.factor))]:
-        edges = placed.edges()
-        for place, bound in zip(placed.place(part[placed.factor]), part["bound"], strict=True):
-            cell = int(np.searchsorted(placed.places, place))
-            ends = edges[cell : cell + 2], [bound, bound]
-            look: Any = {"color": tone, "linewidth": 1.3, "linestyle": (0, (4, 2)), "zorder": 1.5}
-            ax.plot(*(ends[::-1] if upright else ends), **look)
+        edges, cells = placed.edges(), np.searchsorted(placed.places, placed.place(part[placed.factor]))
+        draw = ax.vlines if upright else ax.hlines
+        look: Any = {"color": tone, "linewidth": 1.3, "linestyle": (0, (4, 2)), "zorder": 1.5}
+        draw(part["bound"], edges[cells], edges[cells + 1], **look)
 
 
 def _note(chosen: pd.DataFrame, x: str, hue: str | None) -> str:
@@ -204,9 +202,9 @@ def _note(chosen: pd.DataFrame, x: str, hue: str | None) -> str:
     short_of = chosen[chosen["n"] < chosen["intended"]].drop_duplicates(by)
     if short_of.empty:
         return words
-    told = [
+    parts = [
         f"n = {row['n']:,} of {row['intended']:,} at {label(by, [row[key] for key in by])}"
         for row in short_of.to_dict("records")
     ]
-    more = f" and {len(told) - 3:,} more" if len(told) > 3 else ""
-    return f"{words}; hollow, incomplete: {'; '.join(told[:3])}{more}"
+    more = f" and {len(parts) - 3:,} more" if len(parts) > 3 else ""
+    return f"{words}; hollow, incomplete: {'; '.join(parts[:3])}{more}"

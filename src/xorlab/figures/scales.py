@@ -18,10 +18,10 @@ Array = NDArray[np.float64]
 UNEVEN = 4.0
 """Cells of a map may differ by this factor in their width; where values are more uneven they stand side by side."""
 
-CROWD = 40
+MAX_LARGE_MARKS = 40
 """Values of a factor from which on marks are small, and a tick without a label is left out."""
 
-LABEL = 8.0
+TICK_LABEL_SIZE = 8.0
 """The font size of an axis's labels."""
 
 
@@ -111,13 +111,13 @@ def _log_spaced(at: Array) -> bool:
 def fits(scale: Scale, *, inches: float) -> bool:
     """Tell whether all labels have room beside each other on so many inches."""
     room = np.diff(_along(scale, inches)).min(initial=inches)
-    return bool(max((breadth(text, size=LABEL) for text in scale.labels), default=0.0) + 0.06 <= room)
+    return bool(max((breadth(text, size=TICK_LABEL_SIZE) for text in scale.labels), default=0.0) + 0.06 <= room)
 
 
 def across(ax: Axes, scale: Scale, *, inches: float) -> None:
     """Make a panel's x axis that of a scale; of labels that would collide on its inches some are left out."""
     _set(ax, "x", scale)
-    wide = np.array([breadth(text, size=LABEL) + 0.06 for text in scale.labels])
+    wide = np.array([breadth(text, size=TICK_LABEL_SIZE) + 0.06 for text in scale.labels])
     _tick(ax.set_xticks, scale, _thinned(scale.labels, _along(scale, inches), wide))
     ax.set_xlabel(factor_label(scale.factor))
 
@@ -147,7 +147,7 @@ def _along(scale: Scale, inches: float) -> Array:
 
 def _tick(set_ticks: Any, scale: Scale, labels: list[str]) -> None:
     """Set a tick at each value, of very many only where there is a label."""
-    kept = [place for place, label in enumerate(labels) if label or len(labels) <= CROWD]
+    kept = [place for place, label in enumerate(labels) if label or len(labels) <= MAX_LARGE_MARKS]
     set_ticks(scale.places[kept], [labels[place] for place in kept])
 
 

@@ -14,21 +14,18 @@ from matplotlib.ticker import PercentFormatter
 
 from xorlab.diagnosis.outcomes import ordered, phrase
 from xorlab.diagnosis.signs import CERTAIN
-from xorlab.figures.axes import PAGE
-from xorlab.figures.lettering import NARROW, breadth, headline, legend, nothing
+from xorlab.figures.axes import MAX_SETTING_ROWS, PAGE
+from xorlab.figures.lettering import PAGE_WIDE, breadth, headline, legend, nothing
 from xorlab.figures.palette import STYLE, colour, ink, shade
 from xorlab.statistics.settings import factor_label, settings, short
 
-ROWS = 40
-"""Settings that still get a row of their own in one picture."""
-
-LOOKS = ((0.0, ""), (0.45, ""), (0.75, "////"), (0.85, "...."), (0.6, "xxxx"), (0.9, "||||"))
+CAUSE_LOOKS = ((0.0, ""), (0.45, ""), (0.75, "////"), (0.85, "...."), (0.6, "xxxx"), (0.9, "||||"))
 """How much lighter than its outcome a cause is, the commonest first, and its hatch."""
 
-ROW = 0.25
+BAR_HEIGHT = 0.25
 """Inches from a bar to the next."""
 
-LEAST = 2
+MIN_BARS = 2
 """Rows that a panel has room for at least."""
 
 
@@ -52,9 +49,9 @@ def causes(
 ) -> Figure:
     """Draw the causes within each outcome, as parts of a bar in the outcome's colour.
 
-    Without factors an outcome is a row; with them an outcome of several causes is a panel, and a setting a row (of more
-    than `ROWS` settings only the last factor's values are, or none). Beside a row stands n, the runs of that outcome;
-    a cause is named in a bar where there is room, and below where there never is.
+    Without factors each outcome is a row. With factors each outcome of several causes is a panel and each setting a
+    row; of more than `MAX_SETTING_ROWS` settings only the values of the last factor are rows, or none. Beside a row
+    stands n, the runs of that outcome. A cause is named in a bar where there is room, and otherwise below.
 
     Parameters
     ----------
@@ -67,10 +64,11 @@ def causes(
     title
         The question that the picture answers.
     """
-    told = causes.dropna(subset="cause")
-    by = next((kept for kept in (by, by[-1:]) if told[list(kept)].drop_duplicates().shape[0] <= ROWS), ())
-    panels = _panels(told, by)
-    looks = _looks(told)
+    causes = causes.dropna(subset="cause")
+    fewer = (kept for kept in (by, by[-1:]) if len(causes[[*kept]].drop_duplicates()) <= MAX_SETTING_ROWS)
+    by = next(fewer, ())
+    panels = _panels(causes, by)
+    looks = _looks(causes)
     rows = [_rows(part, by if name else (), looks) for name, part in panels]
     figure, grid, inches = _page(rows, width=width, heading=0.28 if by else 0.0)
     named: set[Part] = set()
@@ -87,23 +85,23 @@ def causes(
     return figure
 
 
-def _panels(told: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+def _panels(causes: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
     """Return the panels: one for each outcome, where those of one cause in every setting share the first, unnamed."""
-    kinds = told.groupby("outcome")["cause"].transform("nunique")
-    own = told[kinds > 1] if by else told[:0]
-    shared = told.drop(own.index)
+    kinds = causes.groupby("outcome")["cause"].transform("nunique")
+    own = causes[kinds > 1] if by else causes[:0]
+    shared = causes.drop(own.index)
     named = [(name, own[own["outcome"] == name]) for name in ordered(own["outcome"])]
     return [("", shared), *named] if len(shared) or not named else named
 
 
-def _looks(told: pd.DataFrame) -> dict[tuple[str, str], Part]:
+def _looks(causes: pd.DataFrame) -> dict[tuple[str, str], Part]:
     """Give each cause of each outcome its shade and hatch: the commonest is in the outcome's own colour."""
     found: dict[tuple[str, str], Part] = {}
-    for outcome in ordered(told["outcome"]):
-        totals = told[told["outcome"] == outcome].groupby("cause")["count"].sum()
+    for outcome in ordered(causes["outcome"]):
+        totals = causes[causes["outcome"] == outcome].groupby("cause")["count"].sum()
         commonest = sorted(totals.items(), key=lambda item: (-item[1], str(item[0])))
         for place, (cause, count) in enumerate(commonest):
-            lighter, hatch = LOOKS[place % len(LOOKS)]
+            lighter, hatch = CAUSE_LOOKS[place % len(CAUSE_LOOKS)]
             face = shade(colour(outcome), lighter)
             found[outcome, str(cause)] = Part(int(count), face, hatch, str(cause).replace("_", " "))
     return found
@@ -124,7 +122,7 @@ def _rows(part: pd.DataFrame, by: Sequence[str], looks: Mapping[tuple[str, str],
 
 def _page(rows: Sequence[Mapping[str, Any]], *, width: float, heading: float) -> tuple[Figure, list[Axes], float]:
     """Lay out a panel for each set of rows, below each other; say how many inches a full bar will have."""
-    heights = [max(len(own), LEAST) * ROW for own in rows]
+    heights = [max(len(own), MIN_BARS) * BAR_HEIGHT for own in rows]
     figure = Figure(figsize=(width, 0.6 + sum(heights) + heading * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=heights).ravel().tolist()
     labels = max((breadth(name, size=8.5) for own in rows for name in own), default=0.0)
@@ -139,7 +137,7 @@ def _bars(
     Words stay off the shares, from low to high, that are `taken` in each row.
     """
     written: set[Part] = set()
-    size = 8.0 if ax.figure.get_figwidth() >= NARROW else 7.0  # type: ignore[union-attr]
+    size = 8.0 if ax.figure.get_figwidth() >= PAGE_WIDE else 7.0  # type: ignore[union-attr]
     for row, parts in enumerate(rows.values()):
         n, left = sum(part.count for part in parts), 0.0
         for part in parts:
@@ -171,7 +169,7 @@ def _axes(ax: Axes, names: Sequence[str]) -> None:
     if not names:
         nothing(ax)
     ax.set_yticks(range(len(names)), names)
-    ax.set(xlim=(0, 1), ylim=(max(len(names), LEAST) - 0.5, -0.5), xticks=[0, 0.25, 0.5, 0.75, 1])
+    ax.set(xlim=(0, 1), ylim=(max(len(names), MIN_BARS) - 0.5, -0.5), xticks=[0, 0.25, 0.5, 0.75, 1])
     ax.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     ax.spines["left"].set_visible(False)
     ax.label_outer(remove_inner_ticks=True)
@@ -180,7 +178,9 @@ def _axes(ax: Axes, names: Sequence[str]) -> None:
 
 
 @matplotlib.rc_context(STYLE)
-def fates(runs: pd.DataFrame, *, width: float = PAGE, title: str = "Do the first signs decide a run's fate?") -> Figure:
+def fates(
+    runs: pd.DataFrame, *, width: float = PAGE, title: str = "Do the signs of the first weights decide how a run ends?"
+) -> Figure:
     """Draw how runs of 2-2-1 networks end, by the sign pattern of their initial weights.
 
     A row is a pattern, those that converge most on top, its bar cut by outcome; the interval lies around the end of
@@ -198,8 +198,8 @@ def fates(runs: pd.DataFrame, *, width: float = PAGE, title: str = "Do the first
     """
     from xorlab import statistics  # its SciPy takes a second, which who draws other pictures need not wait for
 
-    told = runs.dropna(subset=["outcome", "signs"])
-    rates = statistics.rates(told, ["signs"])
+    runs = runs.dropna(subset=["outcome", "signs"])
+    rates = statistics.rates(runs, ["signs"])
     converged = rates[rates["outcome"] == "converged"].sort_values(
         ["rate", "n", "signs"], ascending=[False, False, True]
     )
@@ -215,7 +215,7 @@ def fates(runs: pd.DataFrame, *, width: float = PAGE, title: str = "Do the first
     for label, parts in zip(ax.get_yticklabels(), rows.values(), strict=True):
         label.set_fontweight("bold" if parts[0].words.startswith("always") else "normal")
     ax.set_xlabel("share of the runs")
-    handles = [Patch(color=colour(name), label=phrase(name)) for name in ordered(told["outcome"])]
+    handles = [Patch(color=colour(name), label=phrase(name)) for name in ordered(runs["outcome"])]
     interval = Line2D([], [], color="black", linewidth=1.4, marker="|", label="95 % interval of converging")
     note = "a unit: (sign from x1, from x2) sign to the output; (−,−) is dead; order of units and inputs left aside"
     decided = "; bold: the signs alone decide, derived for gradient descent at lr 0.1"

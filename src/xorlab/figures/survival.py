@@ -18,10 +18,10 @@ from xorlab.figures.lettering import counted, folded, headline, legend, note, no
 from xorlab.figures.palette import SETTING_STROKES, STYLE, sequence
 from xorlab.statistics.settings import factor_label, label, natural, settings, short
 
-CURVES = 10
+MAX_NAMED_CURVES = 10
 """Curves in a panel up to which each has its band, its stroke and its name."""
 
-PANELS = 24
+MAX_SURVIVAL_PANELS = 24
 """Panels up to which the factors before the last make panels; more settings are drawn in one."""
 
 
@@ -36,7 +36,7 @@ def survival_curves(
     """Draw the share of runs that have not yet converged, a curve for each value of the last of `by`.
 
     The factors before the last make panels. Colours go from dark to light in the order of the last factor's values;
-    more than `CURVES` of them are thin lines beside a scale of colours.
+    more than `MAX_NAMED_CURVES` of them are thin lines beside a scale of colours.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def survival_curves(
     by = by if len(survival) else ()
     survival = survival.assign(left=_left(survival, by))
     groups = settings(survival, by[:-1])
-    if len(groups) > PANELS:
+    if len(groups) > MAX_SURVIVAL_PANELS:
         survival, by = survival.assign(setting=_joined(survival, by)), ["setting"]
         groups = settings(survival, ())
     looks = _looks(survival, by)
@@ -81,7 +81,7 @@ def _looks(survival: pd.DataFrame, by: Sequence[str]) -> dict[str, tuple[str, An
     if not by:
         return {"": ("#222222", "solid")}
     values = sorted(dict(zip(map(short, survival[by[-1]]), survival[by[-1]], strict=True)).values(), key=natural)
-    strokes = SETTING_STROKES if len(values) <= CURVES else ("solid",)
+    strokes = SETTING_STROKES if len(values) <= MAX_NAMED_CURVES else ("solid",)
     return {
         short(value): (tone, strokes[place % len(strokes)])
         for place, (value, tone) in enumerate(zip(values, sequence(len(values)), strict=True))
@@ -97,7 +97,7 @@ def _panel(ax: Axes, group: pd.DataFrame, by: Sequence[str], looks: dict[str, tu
         nothing(ax)
         return
     parts = [(looks[short(values[0]) if values else ""], own) for values, own in settings(group, by[-1:])]
-    few = len(looks) <= CURVES
+    few = len(looks) <= MAX_NAMED_CURVES
     for (tone, dashes), own in parts:
         _steps(ax, own, color=tone, linestyle=dashes, linewidth=1.8 if few else 0.8, alpha=1.0 if few else 0.8)
     for (tone, _), own in parts if few else []:
@@ -134,7 +134,7 @@ def _name(
     first = survival.drop_duplicates(list(by)) if by else survival[:1]
     sizes = counted(first["at_risk"].tolist(), each=" runs a curve")
     crosses = "+: runs whose epochs ended before they had converged"
-    if len(looks) > CURVES:
+    if len(looks) > MAX_NAMED_CURVES:
         _scale(figure, grid, by[-1], looks)
         note(figure, f"{crosses}; {sizes}")
         return

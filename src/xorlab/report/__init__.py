@@ -8,10 +8,10 @@ from xorlab.report.answer import answer, caveats, summary
 from xorlab.report.material import Material
 from xorlab.report.pictures import PICTURES, Picture
 from xorlab.report.tables import TABLES, Table
-from xorlab.report.writing import PAGE, write, write_one
+from xorlab.report.writing import PAGE_FILE, write, write_one
 
 __all__ = [
-    "PAGE",
+    "PAGE_FILE",
     "PICTURES",
     "TABLES",
     "Material",

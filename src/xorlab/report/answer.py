@@ -6,11 +6,11 @@ import pandas as pd
 
 from xorlab import statistics
 from xorlab.diagnosis.outcomes import percent, phrase
-from xorlab.report.material import PAIRED, Material
+from xorlab.report.material import MAX_PAIRED_VALUES, Material
 from xorlab.report.tables import WANTED_WIDTH, settings
 from xorlab.spec import NUMERICS
 from xorlab.statistics.comparison import holm
-from xorlab.statistics.model import GROUPS
+from xorlab.statistics.model import MAX_CATEGORIES
 from xorlab.statistics.settings import factor_label, label
 
 TOO_WIDE = 0.3
@@ -19,7 +19,7 @@ TOO_WIDE = 0.3
 ALPHA = 1.0 - statistics.CONFIDENCE
 """The level below which a p-value counts as a difference."""
 
-NAMED = 3
+MAX_NAMED = 3
 """Settings, or causes, that a sentence names."""
 
 
@@ -63,7 +63,7 @@ def _where(material: Material) -> str:
 
 def _named(rates: pd.DataFrame, factors: Sequence[str]) -> str:
     """Name the settings of these rows, a few of very many."""
-    names = [label(factors, values) for values in rates[[*factors]].head(NAMED).itertuples(index=False, name=None)]
+    names = [label(factors, values) for values in rates[[*factors]].head(MAX_NAMED).itertuples(index=False, name=None)]
     more = len(rates) - len(names)
     return _listed([*names, *([f"{more:,} other {'setting' if more == 1 else 'settings'}"] if more else [])])
 
@@ -105,7 +105,7 @@ def _why(material: Material) -> str:
         return f"Every run converged{when}."
     causes = others["cause"].dropna() if "cause" in others else pd.Series(dtype=str)
     counts = causes.value_counts()
-    shown = len(counts) if len(counts) == NAMED + 1 else NAMED  # "1 other" would be no shorter than its name
+    shown = len(counts) if len(counts) == MAX_NAMED + 1 else MAX_NAMED  # "1 other" would be no shorter than its name
     names = [f"{str(name).replace('_', ' ')} ({number:,})" for name, number in counts[:shown].items()]
     rest = len(others) - int(counts[:shown].sum())
     causes_of = f"Of the {_runs(len(others))} that did not converge, the causes are"
@@ -205,8 +205,8 @@ def _unexplained(material: Material) -> Iterator[str]:
 def _shortened(material: Material) -> Iterator[str]:
     for factor in material.long_factors:
         yield (
-            f"{factor_label(factor)} has more than {PAIRED} values, so the tables compare only neighbouring values, "
-            f"and the model puts neighbours together in {GROUPS} groups."
+            f"{factor_label(factor)} has more than {MAX_PAIRED_VALUES} values, so the tables compare only neighbouring "
+            f"values, and the model puts neighbours together in {MAX_CATEGORIES} groups."
         )
 
 

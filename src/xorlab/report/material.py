@@ -14,7 +14,7 @@ from xorlab.errors import XorlabError
 from xorlab.spec.text import PARAMETERS, specification
 from xorlab.statistics.settings import numbered
 
-PAIRED = 20
+MAX_PAIRED_VALUES = 20
 """Values of a factor up to which each two are compared; of more only neighbours, as pairs grow by the square."""
 
 
@@ -99,8 +99,8 @@ class Material:
 
     @cached_property
     def long_factors(self) -> list[str]:
-        """The factors of more than `PAIRED` values."""
-        return [factor for factor in self.factors if self.counted[factor].nunique(dropna=False) > PAIRED]
+        """The factors of more than `MAX_PAIRED_VALUES` values."""
+        return [factor for factor in self.factors if self.counted[factor].nunique(dropna=False) > MAX_PAIRED_VALUES]
 
     @cached_property
     def sweep_comparison(self) -> pd.DataFrame | None:

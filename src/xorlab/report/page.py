@@ -10,7 +10,7 @@ import pandas as pd
 
 from xorlab.report.tables import Table, heading
 
-MAX_ROWS = 500
+PAGE_ROWS = 500
 """Rows of a table that the page shows; the rest is in its .csv."""
 
 
@@ -77,7 +77,7 @@ class Report:
 
 def shown(table: Table) -> Shown:
     """Make a table ready for the page."""
-    top = table.head(MAX_ROWS)
+    top = table.head(PAGE_ROWS)
     frame, written = top.shown, top.written()
     rows = [
         [_cell(text, value) for text, value in zip(texts, values, strict=True)]

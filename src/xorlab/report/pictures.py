@@ -24,7 +24,7 @@ MAX_SURVIVAL_CURVES = 10
 MAX_CAUSE_BARS = 16
 """Settings up to which each has bars of its causes."""
 
-MAX_LINES = 10
+MAX_RATE_LINES = 10
 """Values of a second factor up to which each has a line of rates."""
 
 
@@ -57,7 +57,7 @@ def rates(material: Material, width: float) -> Picture | None:
     if not 1 <= len(material.factors) <= 2:
         return None
     x, *others = sorted(material.factors, key=lambda key: -material.counted[key].nunique())
-    if others and material.counted[others[0]].nunique(dropna=False) > MAX_LINES:
+    if others and material.counted[others[0]].nunique(dropna=False) > MAX_RATE_LINES:
         return None
     second = others[0] if others else None
     bounds = statistics.bounds(material.counted, [x]) if second is None else None

@@ -19,7 +19,7 @@ from xorlab.statistics.settings import factor_label, short
 Format = Callable[[Any], str]
 
 
-MAX_LINES = 40
+TERMINAL_ROWS = 40
 """Rows of a table that a terminal shows."""
 
 WANTED_WIDTH = 0.2
@@ -89,8 +89,8 @@ class Table:
 
     def text(self) -> str:
         """Lay the table out for a terminal; of a long one the first rows."""
-        written = self.head(MAX_LINES).written().rename(columns=heading)
-        left_out = len(self.frame) - MAX_LINES
+        written = self.head(TERMINAL_ROWS).written().rename(columns=heading)
+        left_out = len(self.frame) - TERMINAL_ROWS
         more = f"\n… and {left_out:,} more in {self.name}.csv" if left_out > 0 else ""
         return f"{self.title}\n{written.to_string(index=False)}{more}"
 

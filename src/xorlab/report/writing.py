@@ -14,7 +14,7 @@ from xorlab.report.page import Drawn, Report, render, shown
 from xorlab.report.pictures import PICTURES
 from xorlab.report.tables import TABLES, Table
 
-PAGE = "report.html"
+PAGE_FILE = "report.html"
 """The page among the files."""
 
 
@@ -64,7 +64,7 @@ def write(
         diff=diff,
         made=f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
     )
-    page = out / PAGE
+    page = out / PAGE_FILE
     page.write_text(render(report), encoding="utf-8")
     return page
 

@@ -17,7 +17,7 @@ from xorlab.statistics.settings import label, numbered
 
 Counts = NDArray[np.int64]
 
-KINDS = {
+COLUMN_TYPES = {
     **dict.fromkeys(("n", "both", "only_a", "only_b", "neither"), "Int64"),
     **dict.fromkeys(("n_a", "n_b"), "int64"),
     **dict.fromkeys(("rate_a", "rate_b", "difference", "low", "high", "p", "p_holm"), "float64"),
@@ -86,9 +86,9 @@ def compare(
         (*pairs.names(a, b), *_compared(table, alone[a], alone[b]))
         for (a, b), table in zip(pairs, _tables(pairs, partner, hit), strict=True)
     ]
-    names = [*within, "a", "b", *KINDS]
+    names = [*within, "a", "b", *COLUMN_TYPES]
     frame = pd.DataFrame(rows, columns=[name for name in names if name != "p_holm"])
-    return frame.assign(p_holm=holm(frame["p"]))[names].astype(KINDS)
+    return frame.assign(p_holm=holm(frame["p"]))[names].astype(COLUMN_TYPES)
 
 
 @dataclass(frozen=True)

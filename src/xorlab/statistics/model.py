@@ -16,10 +16,10 @@ from xorlab.statistics.settings import natural, short
 
 Array = NDArray[np.float64]
 
-SURE = 1e-6
+ABOVE_ROUNDING = 1e-6
 """What is above this is not rounding, in linear programs and projections of zeros and ones."""
 
-GROUPS = 20
+MAX_CATEGORIES = 20
 """Values of a factor up to which each has a coefficient; more are put together in as many groups."""
 
 
@@ -56,7 +56,7 @@ def model(runs: pd.DataFrame, by: Sequence[str], *, outcome: str = "converged") 
         One row a run, as for `xorlab.statistics.rates`.
     by
         The factors, taken as categories; a value of one is missing where it does not apply. The values of a factor
-        with more than `GROUPS` of them are taken in that many groups of neighbours, named by their ends.
+        with more than `MAX_CATEGORIES` of them are taken in that many groups of neighbours, named by their ends.
 
     Notes
     -----
@@ -133,11 +133,11 @@ def _categories(column: "pd.Series[Any]") -> tuple[list[Any], NDArray[np.int64]]
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     values = [found[at] for at in order]
-    if len(values) <= GROUPS:
+    if len(values) <= MAX_CATEGORIES:
         return values, place[codes]
-    starts = [-(-group * len(values) // GROUPS) for group in range(GROUPS)]
+    starts = [-(-group * len(values) // MAX_CATEGORIES) for group in range(MAX_CATEGORIES)]
     groups = [values[start:end] for start, end in pairwise([*starts, len(values)])]
-    return [f"{short(own[0])} to {short(own[-1])}" for own in groups], place[codes] * GROUPS // len(values)
+    return [f"{short(own[0])} to {short(own[-1])}" for own in groups], place[codes] * MAX_CATEGORIES // len(values)
 
 
 def _fit(columns: Sequence[Array], hit: NDArray[np.bool_], n: Array) -> _Fit:
@@ -156,7 +156,7 @@ def _fit(columns: Sequence[Array], hit: NDArray[np.bool_], n: Array) -> _Fit:
         fit = model.fit(tol=1e-10, tol_criterion="params")
         params[chosen], errors[chosen], deviance = fit.params, fit.bse, float(fit.deviance)
         free = linalg.null_space(X[rest].T @ X[rest])  # (P, F), along which the fit does not change
-        tied = (np.abs(free) > SURE).any(axis=1)
+        tied = (np.abs(free) > ABOVE_ROUNDING).any(axis=1)
         params[tied] = errors[tied] = np.nan
     return _Fit(signed, certain, deviance, rank, params, errors)
 
@@ -166,7 +166,7 @@ def _independent(X: Array) -> NDArray[np.int64]:
     if not X.size:
         return np.arange(0)
     _, R, order = linalg.qr(X, mode="economic", pivoting=True)
-    return np.sort(order[: int((np.abs(np.diag(R)) > SURE).sum())])
+    return np.sort(order[: int((np.abs(np.diag(R)) > ABOVE_ROUNDING).sum())])
 
 
 def _certain(signed: Array) -> NDArray[np.bool_]:

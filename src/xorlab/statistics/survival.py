@@ -14,9 +14,9 @@ from xorlab.statistics.settings import numbered
 
 Array = NDArray[np.float64]
 
-CURVE = ["epoch", "at_risk", "events", "survival", "low", "high"]
+CURVE_COLUMNS = ["epoch", "at_risk", "events", "survival", "low", "high"]
 
-HALF = 0.5 + 1e-12
+ONE_HALF = 0.5 + 1e-12
 """One half, with room for rounding: 5 of 10 runs are half of them."""
 
 
@@ -57,7 +57,7 @@ def survival(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """
     values, curves = _curves(runs, by)
     rows = [(*values[setting], *row) for setting, *row in curves.itertuples(index=False)]
-    return pd.DataFrame(rows, columns=[*by, *CURVE])
+    return pd.DataFrame(rows, columns=[*by, *CURVE_COLUMNS])
 
 
 def medians(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def medians(runs: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     Brookmeyer, Crowley, "A confidence interval for the median survival time", Biometrics 38 (1982) 29.
     """
     values, curves = _curves(runs, by)
-    halves = {name: curves["epoch"].where(curves[name] <= HALF) for name in ("survival", "low", "high")}
+    halves = {name: curves["epoch"].where(curves[name] <= ONE_HALF) for name in ("survival", "low", "high")}
     found = (
         curves.assign(**halves)
         .groupby("setting")
@@ -103,9 +103,9 @@ def logrank(
 
     Notes
     -----
-    The test compares whole curves and has most power where one hazard is a multiple of the other; curves that cross may
-    differ and not be told apart. That runs share seeds is not used, which for starts that fare alike in both settings
-    makes p too large rather than too small.
+    The test compares whole curves. It has most power where one hazard is a multiple of the other, and may miss a
+    difference between curves that cross. It does not use that runs share seeds; where a start does equally well in
+    both settings, p is therefore too large rather than too small.
 
     References
     ----------
@@ -136,7 +136,7 @@ def _watched(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _curves(runs: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]], pd.DataFrame]:
-    """Return the values of each setting, and the curves of all (`CURVE`) with the number of their setting."""
+    """Return the values of each setting, and the curves of all (`CURVE_COLUMNS`) with the number of their setting."""
     from statsmodels.stats.proportion import proportion_confint
 
     runs = _watched(runs)
@@ -156,7 +156,7 @@ def _curves(runs: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]
     as_many = ((1.0 - share) / (share * relative)).where(share < 1.0, at_risk).where(share > 0.0)
     as_many = as_many.groupby(groups).ffill()
     low, high = proportion_confint(share * as_many, as_many, alpha=1.0 - CONFIDENCE, method="wilson")
-    return values, curves.assign(survival=share, low=low, high=high)[["setting", *CURVE]]
+    return values, curves.assign(survival=share, low=low, high=high)[["setting", *CURVE_COLUMNS]]
 
 
 def _steps(setting: NDArray[np.int64], watched: Array, event: NDArray[np.bool_]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from xorlab.tracking import store
 from xorlab.tracking.tracker import Tracker
 
 POINTS = 200
-"""Epochs of each loss curve, on a log scale, where there are more runs than `figures.MANY`."""
+"""Epochs of each loss curve, on a log scale, where there are more runs than `figures.MAX_SINGLE_CURVES`."""
 
 
 def material(selection: Selection, *, against: str | None = None) -> tuple[Material, str | None]:
@@ -37,7 +37,7 @@ def material(selection: Selection, *, against: str | None = None) -> tuple[Mater
 
 
 def _curves(chosen: pd.DataFrame, *, uri: str | None) -> pd.DataFrame:
-    return runs.curves(chosen, uri, points=POINTS if len(chosen) > figures.MANY else None)
+    return runs.curves(chosen, uri, points=POINTS if len(chosen) > figures.MAX_SINGLE_CURVES else None)
 
 
 def write(
