@@ -150,3 +150,80 @@ def test_of_runs_from_drawn_starts_those_that_leave_ln_2_are_not_certified():
     assert (left & (np.abs(early.final_loss - LN2) < 0.01)).sum() >= 5
     assert proved.sum() >= 5
     assert not (left & proved).any()
+
+
+def by_the_formulas(W1, b1, W2, b2, *, slopes, lr):
+    """Which conditions of docs/theory.md hold, by the singular values of its matrices; units with slope 0 are dead."""
+    X = np.hstack([datasets.load(DataSpec())[0], np.ones((4, 1))])
+    W, v, live = np.vstack([W1, b1]), W2[:, 0], slopes > 0.0
+    z = X @ W
+    F = np.sqrt(np.mean((X @ (W @ (slopes * v)) + b2) ** 2))
+    output = [W * slopes, np.eye(3)[:, -1:]]
+    every = [*output, *(s * u * np.eye(3) for s, u in zip(slopes, v, strict=True))]
+    singular = [np.linalg.svd(X @ np.hstack(columns) / 2.0, compute_uv=False)[:3] for columns in (every, output)]
+    rank = min(3, 1 + live.sum())
+    a, b = max(np.append(singular[0], [0.0] * 3)[2], singular[1][rank - 1]), singular[0][0]
+    k = slopes.max() * np.linalg.norm(X / 2.0, 2)
+    margin = np.abs(z[:, live]).min() if live.any() else np.inf
+
+    def bound(r):
+        lam = ((b + k * r) ** 2 + k * (F + (b + k * r) * r)) / 4.0
+        return F * np.exp(F**2 / 2.0) / ((a - k * r) * (1.0 - lr * lam / 2.0)), 1.0 - lr * lam / 2.0
+
+    length, stable = bound(0.0)
+    r = 2.0 * length
+    again, still = bound(r)
+    return {
+        "stable": stable > 0.0,
+        "margin": r * np.sqrt(3.0) < margin,
+        "regular": a > k * r,
+        "stable in the ball": still > 0.0,
+        "short": again < r,
+    }
+
+
+def drawn(rng, low):
+    """One to three units, on, dead or off, some of them with a short way to the next kink; their slopes."""
+    H = rng.randint(1, 4)
+    side = np.where(rng.rand(H) < 0.3, -1.0, 1.0)
+    W1 = rng.randn(2, H) * 10.0 ** rng.uniform(-1, 1)
+    b1 = side * (10.0 ** rng.uniform(-3, 1) + np.maximum(0.0, -side * W1).sum(axis=0))
+    W2 = rng.randn(H, 1) * 10.0 ** rng.uniform(-4, 0)
+    return (W1, b1, W2, rng.randn() * 10.0 ** rng.uniform(-5, 0)), np.where(side > 0.0, 1.0, low)
+
+
+@pytest.mark.parametrize(("activation", "low"), [("relu", 0.0), ("leaky_relu", 0.01)])
+def test_each_condition_is_that_of_the_formulas(activation, low):
+    rng = np.random.RandomState(1)
+    failures = []
+    for _ in range(250):
+        parameters, slopes = drawn(rng, low)
+        lr = 10.0 ** rng.uniform(-2, 1)
+        conditions = by_the_formulas(*parameters, slopes=slopes, lr=lr)
+        assert certified(*parameters, arch={"activation": activation}, lr=lr) == all(conditions.values()), conditions
+        failures.append({name for name, holds in conditions.items() if not holds})
+    assert failures.count(set()) >= 10
+    assert all({name} in failures for name in ("margin", "short"))
+    assert all(any(name in failed for failed in failures) for name in conditions)
+
+
+@pytest.mark.parametrize(("activation", "low"), [("relu", 0.0), ("leaky_relu", 0.01)])
+def test_the_largest_certified_lr_is_that_of_the_formulas(activation, low):
+    """To one part in a thousand, for networks whose logits are off 0 by up to a few tenths."""
+    rng = np.random.RandomState(2)
+    tried = 0
+    for _ in range(150):
+        parameters, slopes = drawn(rng, low)
+        below, above = 0.001, 100.0
+        if not all(by_the_formulas(*parameters, slopes=slopes, lr=below).values()):
+            continue
+        for _ in range(40):
+            middle = np.sqrt(below * above)
+            holds = all(by_the_formulas(*parameters, slopes=slopes, lr=middle).values())
+            below, above = (middle, above) if holds else (below, middle)
+        found = [
+            certified(*parameters, arch={"activation": activation}, lr=lr) for lr in (0.999 * below, 1.001 * above)
+        ]
+        assert found == [True, False]
+        tried += 1
+    assert tried >= 12
