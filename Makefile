@@ -16,7 +16,7 @@ sweep: $(RUN)
 	$(BIN)/python scripts/analyze.py
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Serve MLflow's UI on this machine only, and print the address of the runs. make ui PORT=5001 for another port.
 PORT ?= 5000

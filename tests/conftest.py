@@ -1,13 +1,33 @@
-"""What many tests need: an MLflow store of their own."""
+"""What many tests need: an MLflow store of their own, and a sweep with its report, made by the commands."""
 
 import os
 import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from filelock import FileLock
 
-# Before any test imports MLflow.
+# Before any test imports MLflow or NumPy. Each worker has one core; with more threads they wait for each other.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+LONGEST = ("test_browser.py", "test_notebooks.py", "docs", "scripts", "cli")
+"""Files and folders whose tests begin first, so that no worker is left with a long file at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        parts = item.path.relative_to(Path(__file__).parent).parts
+        return next((place for place, name in enumerate(LONGEST) if name in parts), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +37,29 @@ def _own_store(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def ready_store(tmp_path_factory) -> Path:
+def once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Fill a folder once for all workers: name, what fills it -> the folder, which is to be read only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ready_store(once) -> Path:
     """A store made once, for others to copy: making one takes seconds."""
     from xorlab.tracking import store
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    store.ready(f"sqlite:///{path}")
-    return path
+    return once("store", lambda folder: store.ready(f"sqlite:///{folder}/mlflow.db")) / "mlflow.db"
 
 
 @pytest.fixture
@@ -31,3 +67,52 @@ def store_uri(ready_store, tmp_path) -> str:
     """The tracking URI of an empty store that is ready, in the test's own folder."""
     shutil.copy(ready_store, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+class Swept(NamedTuple):
+    """A folder with a store that holds a sweep and its report, and what the two commands printed."""
+
+    folder: Path
+    trained: str
+    analyzed: str
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder}/mlflow.db"
+
+
+SWEEP = ("train.py", "-m", "lr=0.1,1", "seed=5..9", "epochs=1000")
+"""Runs of every outcome that XOR has: converged, stuck at ln 2 and at 0.477, and still descending."""
+
+
+@pytest.fixture(scope="session")
+def _swept(once, ready_store) -> Path:
+    """Train and report a sweep of ten runs by real processes, once for all tests."""
+
+    def fill(folder: Path) -> None:
+        shutil.copy(ready_store, folder)
+        environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+        for name, words in {"trained": SWEEP, "analyzed": ("scripts/analyze.py",)}.items():
+            command = [sys.executable, str(ROOT / words[0]), *words[1:]]
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+            (folder / f"{name}.txt").write_text(done.stdout)
+
+    return once("swept", fill)
+
+
+@pytest.fixture(scope="session")
+def copied(_swept, tmp_path_factory) -> Callable[[], Swept]:
+    """Copy that sweep for a caller of its own; the artifacts of the copy are the copied ones."""
+
+    def copy() -> Swept:
+        folder = tmp_path_factory.mktemp("swept") / "lab"
+        shutil.copytree(_swept, folder)
+        with sqlite3.connect(folder / "mlflow.db") as connection:
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+                connection.execute(moved, (str(_swept), str(folder)))
+        connection.close()
+        return Swept(folder, *((folder / f"{name}.txt").read_text() for name in ("trained", "analyzed")))
+
+    return copy

@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -22,18 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "notebooks"
 
 pytestmark = pytest.mark.notebook
-
-
-@pytest.fixture(scope="module")
-def uri(ready_store, tmp_path_factory) -> str:
-    """A store that holds a small sweep, made by the command."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    shutil.copy(ready_store, folder)
-    address = f"sqlite:///{folder}/mlflow.db"
-    command = [sys.executable, str(ROOT / "train.py"), "-m", "lr=0.1,1", "seed=0..4", "epochs=500"]
-    environment = os.environ | {"MLFLOW_TRACKING_URI": address}
-    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
-    return address
 
 
 def executed(name, folder, *, ask):
@@ -81,7 +65,8 @@ def test_ten_lines_make_a_figure_of_ones_own():
     assert first.source.splitlines()[-1] == 'figure.savefig("figure.pdf")'
 
 
-def test_the_analysis_runs_on_ones_own_runs(uri, tmp_path, monkeypatch):
+def test_the_analysis_runs_on_ones_own_runs(copied, tmp_path, monkeypatch):
+    uri = copied().uri
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     ask = "rates[rates['outcome'] == 'converged'].to_dict('records')"
     outputs, _, rates = executed("analysis", tmp_path, ask=ask)

@@ -109,8 +109,16 @@ class Page(HTMLParser):
         self.sources += [found[key] for key in ("src", "href") if key in found]
 
 
-def test_the_page_holds_answer_tables_pictures_and_origin_and_needs_no_other_file(tmp_path):
-    text = written(tmp_path)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a whole report."""
+    folder = tmp_path_factory.mktemp("whole")
+    written(folder)
+    return folder
+
+
+def test_the_page_holds_answer_tables_pictures_and_origin_and_needs_no_other_file(whole):
+    text = (whole / "report.html").read_text()
     found = Page(text)
     for sentence in answer(material(TWENTY)):
         assert sentence in text
@@ -122,12 +130,11 @@ def test_the_page_holds_answer_tables_pictures_and_origin_and_needs_no_other_fil
     assert str(statistics.wilson(9, 10)[0]) in found.cells
 
 
-def test_tables_and_pictures_lie_beside_the_page(tmp_path):
-    written(tmp_path)
-    files = {path.name for path in tmp_path.iterdir()}
+def test_tables_and_pictures_lie_beside_the_page(whole):
+    files = {path.name for path in whole.iterdir()}
     assert {"report.html", "runs.csv", "runs.parquet", "rates.csv", "settings.csv", "comparisons.csv"} <= files
     assert {f"{name}.{kind}" for name in ("rates", "loss_curves", "causes") for kind in ("png", "svg", "pdf")} <= files
-    settings = pd.read_csv(tmp_path / "settings.csv")
+    settings = pd.read_csv(whole / "settings.csv")
     assert settings[["n", "converged", "rate"]].to_numpy().tolist() == [[10, 3, 0.3], [10, 9, 0.9]]
 
 
@@ -138,12 +145,13 @@ def test_a_long_table_shows_its_first_rows_and_says_what_it_leaves_out(tmp_path,
     assert "2 more rows are in settings.csv." in text
 
 
-@pytest.mark.parametrize("name", [*report.PICTURES, *report.TABLES])
-def test_one_alone_is_what_the_report_has_of_it(tmp_path, name):
-    if name in ("converged", "stuck", "fates", "against"):
-        pytest.skip("not of these runs")
-    written(tmp_path / "all")
-    report.write_one(name, material(TWENTY), tmp_path / "one")
-    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+ABSENT = ("converged", "stuck", "fates", "against")
+"""What a report of these runs does not have."""
+
+
+@pytest.mark.parametrize("name", sorted({*report.PICTURES, *report.TABLES}.difference(ABSENT)))
+def test_one_alone_is_what_the_report_has_of_it(whole, tmp_path, name):
+    report.write_one(name, material(TWENTY), tmp_path)
+    files = sorted(path.name for path in tmp_path.iterdir())
     assert files
-    assert all((tmp_path / "all" / file).read_bytes() == (tmp_path / "one" / file).read_bytes() for file in files)
+    assert all((whole / file).read_bytes() == (tmp_path / file).read_bytes() for file in files)
