@@ -239,7 +239,8 @@ def test_a_runs_page_tells_what_happened_with_its_evidence(page, table):
     expect(page.get_by_text(re.compile("^Stuck at ln 2: the loss came to rest at 0.6931"))).to_be_visible()
     page.get_by_text("Show more").first.click()
     evidence = page.get_by_role("table").filter(has_text="evidence")
-    expect(evidence.get_by_role("row").filter(has_text="final loss")).to_contain_text("0.693147")
+    loss = f"{table.loc[name, 'final_loss']:.6g}"
+    expect(evidence.get_by_role("row").filter(has_text="final loss")).to_contain_text(loss)
     expect(evidence.get_by_role("row").filter(has_text="smallest Hessian eigenvalue")).to_be_visible()
     expect(page.get_by_role("link", name="sweep of lr, seed: 10 runs")).to_be_visible()
     page.get_by_role("tab", name="Model metrics").click()

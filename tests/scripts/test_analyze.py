@@ -121,9 +121,9 @@ def test_a_second_sweep_is_compared_with(folder, analyze):
     assert set(pd.read_csv(folder / "against" / "against.csv")["difference"]) == {0.0}
 
 
-def test_the_tables_agree_with_each_other(folder, analyze):
-    analyze("--out", "tables")
-    table, rates = (pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("runs", "rates"))
+def test_the_tables_agree_with_each_other(folder):
+    tables = folder / "outputs" / "analysis"
+    table, rates = (pd.read_csv(tables / f"{name}.csv") for name in ("runs", "rates"))
     assert len(table) == 10
     expected = table.groupby("lr")["outcome"].apply(lambda outcomes: (outcomes == "converged").sum())
     converged = rates[rates["outcome"] == "converged"].set_index("lr")
@@ -143,10 +143,17 @@ def test_the_tables_agree_with_each_other(folder, analyze):
     ],
     ids=["all", "one", "filter", "ago", "since and filter", "since"],
 )
-def test_runs_are_chosen_by_sweep_filter_and_time(analyze, words, count):
-    status, printed, errors = analyze(*words, "--out", "chosen")
+def test_runs_are_chosen_by_sweep_filter_and_time(folder, analyze, words, count):
+    status, _, errors = analyze(*words, "--only", "settings", "--out", "chosen")
     assert (status, errors) == (0, "")
-    assert printed.startswith(f"{count} run")
+    assert pd.read_csv(folder / "chosen" / "settings.csv")["n"].sum() == count
+
+
+def test_the_report_of_a_choice_of_runs_says_how_many_and_how_they_were_chosen(folder, analyze):
+    status, printed, errors = analyze("--filter", "params.lr = '0.5'", "--out", "one")
+    assert (status, errors) == (0, "")
+    assert printed.startswith("1 run of experiment xorlab")
+    assert "params.lr = &#39;0.5&#39;" in (folder / "one" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
