@@ -4,7 +4,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+PATIENCE = 60_000
+"""Milliseconds that anything may take to appear, on a machine that is busy."""
+
+expect.set_options(timeout=PATIENCE)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -35,7 +40,7 @@ def sound_page(browser: Browser, *, width=1900, height=1300) -> Iterator[Page]:
     """Open a page of a new visitor; fail at the end if it had errors or asked for what is not on this machine."""
     errors = []
     context = browser.new_context(viewport={"width": width, "height": height})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     context.add_init_script(CLOSED)
     page = context.new_page()
     page.on("console", lambda said: errors.append(f"{said.text} {said.location}") if said.type == "error" else None)

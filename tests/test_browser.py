@@ -222,7 +222,7 @@ def test_a_sweep_shows_its_report_which_can_be_sorted(sweep, table):
     report = sweep.frame_locator("iframe")
     expect(report.get_by_role("heading", name="The answer")).to_be_visible()
     converged = (table["outcome"] == "converged").sum()
-    expect(report.get_by_text(f"{converged} of 10 runs converged").first).to_be_visible()
+    expect(report.get_by_text(f"Of 10 runs, {converged} converged").first).to_be_visible()
     heads = report.get_by_role("columnheader")
     heads.get_by_role("button").first.click()
     expect(heads.first).to_have_attribute("aria-sort", "ascending")
