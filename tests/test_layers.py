@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "xorlab"
 
 PACKAGES = (
     *("errors", "rules", "components", "spec", "numerics", "diagnosis", "tracking", "runs"),
-    *("statistics", "figures", "report", "sweep", "remedies", "study", "cli"),
+    *("statistics", "figures", "report", "sweep", "remedies", "cli"),
 )
 """From the ground up: each may import the ones before it."""
 

@@ -22,12 +22,12 @@ def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
 
 def _draw(options: argparse.Namespace) -> int:
     from xorlab import figures
-    from xorlab.study import mechanism, run
+    from xorlab.report import mechanism
 
     epochs = _epochs(options.epochs)
     store = {"uri": options.uri, "experiment": options.experiment}
-    runs = [run.find(name, **store) for name in options.runs]
-    other = run.find(options.gif, **store) if options.gif else None
+    runs = [mechanism.find(name, **store) for name in options.runs]
+    other = mechanism.find(options.gif, **store) if options.gif else None
     pictures, no_slice = (
         mechanism.draw_run(runs[0], epochs) if len(runs) == 1 else (mechanism.draw_runs(runs, epochs), "")
     )

@@ -29,8 +29,8 @@ def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
 
 def _report(options: argparse.Namespace, *, command: list[str]) -> int:
     from xorlab import report
-    from xorlab.study import analysis
-    from xorlab.study.selection import Selection
+    from xorlab.report import analysis
+    from xorlab.report.selection import Selection
 
     chosen = {name: getattr(options, name) for name in ("uri", "experiment", "sweep", "filter", "since")}
     selection = Selection(**chosen)

@@ -1,7 +1,7 @@
 """A sweep as one HTML file: sentences, tables and pictures.
 
-Here: what a report says and how its page is laid out. Not here: the statistics (`statistics`) and
-pictures (`figures`) it is made of.
+Here: which runs are meant, what a report says of them and how its page is laid out, and the pictures of how a single
+run learned. Not here: the statistics (`statistics`) and figures (`figures`) that these are made of.
 """
 
 from xorlab.report.answer import answer, caveats, summary

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from xorlab import figures, report, runs
-from xorlab.report import Material
-from xorlab.study.selection import Selection
+from xorlab import figures, runs
+from xorlab.report import writing
+from xorlab.report.answer import summary
+from xorlab.report.material import Material
+from xorlab.report.selection import Selection
 from xorlab.tracking import store
 from xorlab.tracking.tracker import Tracker
 
@@ -55,7 +57,7 @@ def write(
     n = len(material.runs)
     about = f"{n:,} {'run' if n == 1 else 'runs'} of experiment {selection.experiment}"
     origin = _origin(selection, material.runs)
-    page = report.write(
+    page = writing.write(
         material,
         folder,
         about=about,
@@ -64,7 +66,7 @@ def write(
         origin=origin,
         diff=runs.diff(sweep, selection.uri, experiment=selection.experiment) if sweep else "",
     )
-    return page, f"{about}\n\n{report.summary(material)}"
+    return page, f"{about}\n\n{summary(material)}"
 
 
 def _origin(selection: Selection, chosen: pd.DataFrame) -> Mapping[str, Sequence[str]]:

@@ -1,6 +1,7 @@
 """Pictures of how runs learn: the plane at chosen epochs, the loss around the end, a film of two runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,17 @@ from matplotlib.figure import Figure
 
 from xorlab.diagnosis import landscape
 from xorlab.diagnosis.levels import spectrum
+from xorlab.diagnosis.outcomes import phrase
 from xorlab.diagnosis.planes import planes
 from xorlab.errors import XorlabError
 from xorlab.figures.landscape import loss_slice
 from xorlab.figures.mechanism import grid_planes, run_planes
 from xorlab.figures.movie import Reel, film
 from xorlab.numerics.snapshots import histories
+from xorlab.runs import single
+from xorlab.spec import RunSpec
 from xorlab.spec.text import title
 from xorlab.statistics.settings import label
-from xorlab.study.run import Run
 
 FRAMES = 48
 """Epochs of a film, spaced evenly on a log scale; fewer where they round to the same epoch."""
@@ -26,6 +29,40 @@ PANELS = 48
 
 Epochs = Mapping[str, int | None]
 """Epochs by the names that files get, None for a run's end."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: its id in MLflow, its specification, how it ended and why it did not converge."""
+
+    run_id: str
+    spec: RunSpec
+    outcome: str
+    cause: str | None = None
+
+    @property
+    def short_id(self) -> str:
+        """The beginning of the id, enough to name the run."""
+        return self.run_id[:8]
+
+    @property
+    def ending(self) -> str:
+        """The outcome and the cause in words, as in ``stuck at ln 2, affine collapse``."""
+        return phrase(self.outcome) + (f", {self.cause.replace('_', ' ')}" if self.cause else "")
+
+
+def find(name: str, uri: str | None = None, *, experiment: str = "xorlab") -> Run:
+    """Return the recorded run that `name` names: its id, the beginning of it, or ``latest``.
+
+    Raises
+    ------
+    XorlabError
+        Where there is no such run, or it has not ended with an outcome.
+    """
+    found = single.find(name, uri, experiment=experiment)
+    if "outcome" not in found.tags:
+        raise XorlabError(f"RUN must have ended with an outcome; got {found.run_id}, which has none")
+    return Run(found.run_id, found.spec, found.tags["outcome"], found.tags.get("cause"))
 
 
 def draw_run(run: Run, epochs: Epochs) -> tuple[dict[str, Figure], str]:
