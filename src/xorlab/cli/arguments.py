@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from xorlab.errors import XorlabError
+from xorlab.tracking.passwords import without_passwords
 
 REFUSED = 2
 """The exit status of a mistake on the command line, as argparse has it."""
@@ -46,5 +47,5 @@ def call(
     try:
         return command(options)
     except XorlabError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {without_passwords(str(error), [options.uri or ''])}", file=sys.stderr)
         return REFUSED

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from xorlab.cli.internals import check_flags
 from xorlab.errors import XorlabError
 from xorlab.spec.text import program
+from xorlab.tracking.passwords import without_passwords
 
 MISTAKES = (XorlabError, HydraException, OmegaConfBaseException)
 REFUSED, INTERRUPTED = 2, 130
@@ -71,7 +72,7 @@ def refusals() -> Iterator[None]:
     except Exception as error:
         if not is_mistake(error):
             raise
-        print(line(error), file=sys.stderr)
+        print(without_passwords(line(error), sys.argv[1:]), file=sys.stderr)
         raise SystemExit(REFUSED) from None
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from xorlab.cli import arguments
+from xorlab.tracking.passwords import shown
 
 SHORT_ID = 8
 """Characters of a run id that name a sweep."""
@@ -51,7 +52,7 @@ def _report(options: argparse.Namespace, *, command: list[str]) -> int:
 def _repeat(options: argparse.Namespace, sweep: str | None) -> list[str]:
     """Return the arguments that select the same runs again."""
     given = {
-        "--uri": options.uri,
+        "--uri": shown(options.uri) if options.uri else None,
         "--experiment": options.experiment if options.experiment != "xorlab" else None,
         "--sweep": sweep[:SHORT_ID] if sweep else options.sweep,
         "--filter": options.filter,

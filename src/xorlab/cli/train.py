@@ -16,6 +16,7 @@ from xorlab.cli.refusals import answer, refusals
 from xorlab.spec.options import Options, split
 from xorlab.spec.text import PROGRAM
 from xorlab.sweep.jobs import Job, JobResult
+from xorlab.tracking.passwords import shown
 
 
 def main(words: list[str] | None = None, *, prog: str | None = None, conf: Path | None = None) -> int:
@@ -56,7 +57,7 @@ def train_many(jobs: Sequence[Job], options: Options) -> list[JobResult]:
     from xorlab.sweep.runner import run_many
 
     program = os.environ[PROGRAM].split() if PROGRAM in os.environ else ["python", sys.argv[0]]
-    return run_many(jobs, options, command=shlex.join([*program, *sys.argv[1:]]))
+    return run_many(jobs, options, command=shlex.join([*program, *map(shown, sys.argv[1:])]))
 
 
 # The launcher calls this attribute with all the jobs of a multirun.

@@ -21,7 +21,7 @@ def port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from xorlab.tracking import server, store
+    from xorlab.tracking import passwords, server, store
 
     uri = store.uri(options.uri)
     is_server = uri.startswith("http")
@@ -35,7 +35,7 @@ def _serve(options: argparse.Namespace) -> int:
         return 0
 
     def started(address: str) -> None:
-        print(f"{store.shown(uri)} is served on this machine only, until Ctrl-C")
+        print(f"{passwords.shown(uri)} is served on this machine only, until Ctrl-C")
         print(f"Open {store.page(address, experiment)}", flush=True)
 
     try:

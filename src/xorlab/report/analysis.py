@@ -11,7 +11,7 @@ from xorlab.report import writing
 from xorlab.report.answer import summary
 from xorlab.report.material import Material
 from xorlab.report.selection import Selection
-from xorlab.tracking import store
+from xorlab.tracking import passwords, store
 from xorlab.tracking.tracker import Tracker
 
 POINTS = 200
@@ -79,7 +79,7 @@ def _origin(selection: Selection, chosen: pd.DataFrame) -> Mapping[str, Sequence
     origin = {
         "The runs were made by": sweeps["command"].tolist() if len(sweeps) else [],
         "Sweep": [f"{row.name}, {row.run_id}" for row in sweeps[["name", "run_id"]].itertuples(index=False)],
-        "Store": [f"{store.shown(store.uri(selection.uri))}, experiment {selection.experiment}"],
+        "Store": [f"{passwords.shown(store.uri(selection.uri))}, experiment {selection.experiment}"],
         "Chosen by": [condition for condition in conditions if condition],
         **{name: sorted(chosen[key].dropna().unique()) for name, key in columns.items() if key in chosen},
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xorlab.spec import RunSpec
+from xorlab.tracking.passwords import shown
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Job:
 
     Attributes
     ----------
-    config : the composed configuration
+    config : the composed configuration as it is recorded, without a password in ``tracking.uri``
     spec : the specification that it holds
     swept : the keys that vary in the sweep, in the order they were typed, each with this job's value as typed
     """
@@ -21,6 +22,12 @@ class Job:
     config: Mapping[str, Any]
     spec: RunSpec
     swept: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        tracking = self.config.get("tracking") or {}
+        if tracking.get("uri"):
+            hidden = {**tracking, "uri": shown(str(tracking["uri"]))}
+            object.__setattr__(self, "config", {**self.config, "tracking": hidden})
 
 
 @dataclass(frozen=True)

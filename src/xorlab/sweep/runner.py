@@ -16,7 +16,7 @@ from xorlab.sweep import pool, recording, terminal
 from xorlab.sweep.jobs import Job, JobResult
 from xorlab.sweep.pool import Chunk
 from xorlab.sweep.results import Results
-from xorlab.tracking import provenance, store
+from xorlab.tracking import passwords, provenance, store
 from xorlab.tracking.interrupts import held, terminable
 from xorlab.tracking.records import PLAN
 from xorlab.tracking.tracker import Tracker
@@ -134,8 +134,8 @@ def _print_story(chunk: Chunk, every: int) -> None:
 
 def _point_to(uri: str, experiment_id: str, run_id: str) -> None:
     """Say where a run is and how to see it."""
-    print(f"Run {run_id} in {store.shown(uri)}")
-    elsewhere = "" if uri == store.default() else f" --backend-store-uri '{store.shown(uri)}'"
+    print(f"Run {run_id} in {passwords.shown(uri)}")
+    elsewhere = "" if uri == store.default() else f" --backend-store-uri '{passwords.shown(uri)}'"
     serve = f"run `mlflow ui{elsewhere}` in {provenance.checkout()} and "
     where = "open " if uri.startswith("http") else f"{serve}open "
     print(f"To see it, {where}{store.page(uri, experiment_id, run_id)}")

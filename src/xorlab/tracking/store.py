@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from xorlab.errors import StoreError
 from xorlab.tracking import provenance, schema, views
+from xorlab.tracking.passwords import shown, without_passwords
 
 DATABASES = ("sqlite", "postgresql")
 """The databases that xorlab reads and writes itself."""
@@ -101,7 +102,7 @@ def engine(uri: str) -> sa.Engine | None:
 
 @functools.cache
 def _engine(uri: str) -> sa.Engine:
-    made = sa.create_engine(uri, pool_pre_ping=True)
+    made = sa.create_engine(_url(uri), pool_pre_ping=True)
     if made.dialect.name == "sqlite":
         sa.event.listen(made, "connect", _tune)
     return made
@@ -117,11 +118,6 @@ def page(uri: str, experiment_id: str, run_id: str | None = None) -> str:
     return f"{root}/#/experiments/{experiment_id}/runs{run}?workflowType=machine_learning{view}"
 
 
-def shown(uri: str) -> str:
-    """Return `uri` without its password."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", uri)
-
-
 @contextmanager
 def reported(uri: str) -> Iterator[None]:
     """Turn what MLflow, the database or the disk raises inside into a StoreError of one line."""
@@ -130,7 +126,7 @@ def reported(uri: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _kinds_of_failure()):
             raise
-        reason = str(error).strip().partition("\n")[0]
+        reason = without_passwords(str(error).strip().partition("\n")[0], [uri, uri.rstrip("/")])
         raise StoreError(f"tracking.uri must name a store that works; got {shown(uri)}: {reason}") from error
 
 
@@ -146,10 +142,20 @@ def _scheme(uri: str) -> str:
     return re.split(r"[:+]", uri, maxsplit=1)[0]
 
 
+def _url(uri: str) -> sa.URL:
+    try:
+        url = sa.make_url(uri)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StoreError(f"tracking.uri must be the address of a database; got {shown(uri)}") from error
+    if "@" in (url.host or ""):
+        raise StoreError(f"tracking.uri must have an @ in its password as %40; got {shown(uri)}")
+    return url
+
+
 def _file(uri: str) -> Path:
-    database = sa.make_url(uri).database
+    database = _url(uri).database
     if database in (None, "", ":memory:"):
-        raise StoreError(f"tracking.uri must name a file; got {uri}")
+        raise StoreError(f"tracking.uri must name a file; got {shown(uri)}")
     return Path(str(database)).absolute()
 
 
@@ -168,7 +174,7 @@ def _open(uri: str) -> Any:
 def _prepare_file(uri: str) -> None:
     path = _file(uri)
     if not path.parent.is_dir():
-        raise StoreError(f"tracking.uri must lie in a folder that exists; got {uri}")
+        raise StoreError(f"tracking.uri must lie in a folder that exists; got {shown(uri)}")
     if not _is_made(path):
         # The folder comes first: where nothing can be written, a lock would wait without end.
         with (
@@ -178,7 +184,7 @@ def _prepare_file(uri: str) -> None:
             if not _is_made(path):
                 _create_file(path, Path(folder) / "mlflow.db")
     if not os.access(path, os.W_OK):
-        raise StoreError(f"tracking.uri must name a file that can be written; got {uri}")
+        raise StoreError(f"tracking.uri must name a file that can be written; got {shown(uri)}")
     if engine(uri) is None:
         _open(uri)
 
@@ -202,9 +208,10 @@ def _prepare_database(uri: str) -> None:
 
 
 def _prepare_server(uri: str) -> None:
-    # MLflow itself would try eight times, for minutes, where nothing answers.
+    # MLflow itself would try eight times, for minutes, where nothing answers. urllib takes no user in an address.
+    address = re.sub("(?<=://)[^/]*@", "", uri).rstrip("/")
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=5).close()
+        urllib.request.urlopen(f"{address}/health", timeout=5).close()
     except urllib.error.HTTPError as error:
         error.close()  # an answer all the same, such as a demand for a password
 

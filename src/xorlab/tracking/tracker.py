@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from xorlab.errors import StoreError
-from xorlab.tracking import artifacts, provenance, store
+from xorlab.tracking import artifacts, passwords, provenance, store
 from xorlab.tracking.drivers import Claims, this_process
 from xorlab.tracking.interrupts import held
 from xorlab.tracking.records import DIFF, Data, Record, now
@@ -147,7 +147,7 @@ def _writer(uri: str, experiment_id: str, source: Mapping[str, str]) -> Writer:
         return SqlWriter(uri, engine, experiment_id, source)
     from xorlab.tracking.client_writer import ClientWriter
 
-    print(f"{store.shown(uri)} is written through MlflowClient, which is slower", file=sys.stderr)
+    print(f"{passwords.shown(uri)} is written through MlflowClient, which is slower", file=sys.stderr)
     return ClientWriter(uri, experiment_id, source)
 
 
