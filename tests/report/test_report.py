@@ -78,7 +78,7 @@ def test_a_repeated_run_counts_once_and_a_whole_sweep_says_so():
     runs = table(TWENTY)
     doubled = pd.concat([runs, runs.assign(run_id=runs["run_id"].str.replace("0", "a"))], ignore_index=True)
     assert Material(doubled, curves).overall["n"].unique().tolist() == [20]
-    assert "The sweep is complete: of 20 planned runs none is missing." in caveats(Material(runs, curves))
+    assert "The sweep is complete: none of 20 planned runs is missing." in caveats(Material(runs, curves))
 
 
 def test_another_sweep_is_compared_setting_by_setting():
@@ -125,6 +125,8 @@ def test_the_page_holds_answer_tables_pictures_and_origin_and_needs_no_other_fil
     assert all(source.startswith("data:") for source in found.sources)
     assert not re.search(r"https?://", text)
     assert "&lt;abc&gt;" in text
+    assert "The gradient is not yet zero" in text  # what slow means
+    assert "Every unit of a hidden layer is dead" not in text  # no run of these is all dead
     assert "-lr &lt; 1" in text
     assert "python scripts/analyze.py --sweep 55555555 --only survival" in text
     assert str(statistics.wilson(9, 10)[0]) in found.cells

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from xorlab import statistics
+from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.report.material import MAX_PAIRED_VALUES, Material
 from xorlab.report.tables import WANTED_WIDTH, settings
@@ -164,7 +165,7 @@ def _gaps(material: Material) -> Iterator[str]:
             said = found[column].format(**{"are": "are", "were": "were", "count": "count", **verbs})
             yield f"{count:,} of {_runs(planned, 'planned')} {said} (see the table Coverage)."
     if not any(counts.values()):
-        yield f"The sweep is complete: of {_runs(planned, 'planned')} none is missing."
+        yield f"The sweep is complete: none of {_runs(planned, 'planned')} is missing."
 
 
 def _seeds(material: Material) -> Iterator[str]:
@@ -174,11 +175,9 @@ def _seeds(material: Material) -> Iterator[str]:
         return
     found = set(zip(wide["count"].tolist(), wide["n"].tolist(), strict=True))
     more = max(statistics.more_seeds(count, n, width=WANTED_WIDTH) for count, n in found)
-    which = (
-        "The setting has"
-        if len(converged) == 1
-        else f"{len(wide):,} of {len(converged):,} settings {'has' if len(wide) == 1 else 'have'}"
-    )
+    which = f"{len(wide):,} of {len(converged):,} settings {'has' if len(wide) == 1 else 'have'}"
+    if len(wide) == len(converged):
+        which = "The setting has" if len(wide) == 1 else f"All {len(wide):,} settings have"
     yield (
         f"{which} too few seeds: the 95 % interval of the rate is wider than {percent(TOO_WIDE)} points. With "
         f"{more:,} more seeds it would be at most {percent(WANTED_WIDTH)} points wide."
@@ -217,6 +216,18 @@ def _mixed(material: Material) -> Iterator[str]:
             yield f"The runs come from {kinds} {what}."
     if "git.dirty" in runs and (runs["git.dirty"] == "true").any():
         yield "Some runs were made from a tree with uncommitted changes."
+
+
+def glossary(material: Material) -> dict[str, str]:
+    """Explain the causes that occur, in the order in which they are tried: what each means, and what helps."""
+    if "cause" not in material.counted:
+        return {}
+    found = set(material.counted["cause"].dropna())
+    return {
+        name.replace("_", " "): cause.why + (f" What helps: {cause.helps}." if cause.helps else "")
+        for name, cause in CAUSES.items()
+        if name in found
+    }
 
 
 def summary(material: Material) -> str:

@@ -56,6 +56,7 @@ class Report:
     question, about, made_by : its heading, which runs these are, and the command that made them
     answer, caveats : sentences
     pictures, tables : in their order
+    glossary : the names of causes, and what each means
     command : what makes the report again
     origin : where the numbers come from: values by name
     diff : what was not committed, as a patch
@@ -69,6 +70,7 @@ class Report:
     caveats: Sequence[str]
     pictures: Sequence[Drawn]
     tables: Sequence[Shown]
+    glossary: Mapping[str, str]
     command: str
     origin: Mapping[str, Sequence[str]]
     diff: str

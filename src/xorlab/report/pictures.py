@@ -66,8 +66,8 @@ def rates(material: Material, width: float) -> Picture | None:
         material.rates, x, hue=second, outcomes=material.outcomes, bounds=bounds, width=width, title=question
     )
     lines = "" if second is None else f", with a line for each {factor_label(second)}"
-    shown = " and ".join("converge" if name == "converged" else f"get {phrase(name)}" for name in material.outcomes)
-    caption = f"How many runs {shown}, with Wilson's 95 % intervals{lines}."
+    shown = " and ".join("converge" if name == "converged" else f"are {phrase(name)}" for name in material.outcomes)
+    caption = f"The shares of runs that {shown}, with Wilson's 95 % intervals{lines}."
     if bounds is not None and bounds["bound"].notna().any():
         caption += (
             " No network converges that starts with fewer than two live units. Theory's upper bound is the probability "

@@ -161,7 +161,7 @@ def table(build: B) -> B:
 @table
 def outcomes(material: Material) -> Table:
     """Lay out how often each outcome happens over all runs."""
-    note = "How all runs end, whatever their setting."
+    note = "How the runs of all settings end, with Wilson's interval."
     return Table("outcomes", "Outcomes of all runs", material.overall, note, RATES)
 
 
@@ -181,8 +181,8 @@ def settings(material: Material) -> Table:
         for count, n in zip(converged["count"].tolist(), converged["n"].tolist(), strict=True)
     ]
     note = (
-        "How many runs of each setting ended how. The rate is that of converging, with Wilson's interval. With so many "
-        f"more seeds the interval would be {percent(WANTED_WIDTH)} points wide, if the rate stays the same."
+        "How the runs of each setting ended. The rate is that of converging, with Wilson's interval. More seeds "
+        f"is how many would narrow the interval to {percent(WANTED_WIDTH)} points, if the rate stays the same."
     )
     return Table("settings", "Settings and outcomes", frame, note, RATES)
 
@@ -271,7 +271,8 @@ def rates(material: Material) -> Table:
     note = "How often each outcome happens in each setting, with Wilson's interval."
     if _incomplete(material.rates):
         note += " Where n is less than intended, runs are missing."
-    return Table("rates", "Rates of every outcome", material.rates, note, RATES)
+    hidden = [] if _incomplete(material.rates) else ["intended"]
+    return Table("rates", "Rates of every outcome", material.rates, note, RATES, hidden)
 
 
 @table

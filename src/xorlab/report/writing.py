@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from xorlab import figures
 from xorlab.errors import XorlabError
-from xorlab.report.answer import answer, caveats
+from xorlab.report.answer import answer, caveats, glossary
 from xorlab.report.material import Material
 from xorlab.report.page import Drawn, Report, render, shown
 from xorlab.report.pictures import PICTURES
@@ -59,6 +59,7 @@ def write(
         caveats=caveats(material),
         pictures=pictures,
         tables=[shown(table) for table in tables],
+        glossary=glossary(material),
         command=command,
         origin=origin,
         diff=diff,
