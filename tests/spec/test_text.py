@@ -109,3 +109,9 @@ def test_a_title_names_architecture_data_optimizer_initialiser_and_seed():
         seed=7,
     )
     assert text.title(spec) == "4-5-5-1 tanh, parity, adam lr=0.001, zeros init, seed=7"
+
+
+def test_differing_parameters_are_those_that_are_not_the_same_in_all():
+    assert text.differing([{"lr": 0.1, "arch.hidden": [2]}, {"lr": 0.1, "arch.hidden": [3]}]) == ["arch.hidden"]
+    assert text.differing([{"lr": 0.1}, {"lr": 0.1, "init.std": 1.0}]) == ["init.std"]
+    assert text.differing([{"lr": 0.1}]) == []

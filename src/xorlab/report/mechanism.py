@@ -18,7 +18,7 @@ from xorlab.figures.movie import Reel, film
 from xorlab.numerics.snapshots import histories
 from xorlab.runs import single
 from xorlab.spec import RunSpec
-from xorlab.spec.text import title
+from xorlab.spec.text import differing, title
 from xorlab.statistics.settings import label
 
 FRAMES = 48
@@ -130,11 +130,10 @@ def _numbers(epochs: Epochs, runs: Sequence[Run]) -> list[int]:
 def _distinguish(runs: Sequence[Run]) -> list[str]:
     """Name each run by the parameters that differ between the runs, or by its id where none does."""
     parameters = [run.spec.parameters() for run in runs]
-    keys = dict.fromkeys(key for own in parameters for key in own if key != "init.sha256")
-    differing = [key for key in keys if any(own.get(key) != parameters[0].get(key) for own in parameters)]
+    keys = [key for key in differing(parameters) if key != "init.sha256"]
     names = []
     for run, own in zip(runs, parameters, strict=True):
-        mine = [key for key in differing if key in own]
+        mine = [key for key in keys if key in own]
         values = [str(own[key]) if isinstance(own[key], list) else own[key] for key in mine]
         names.append(label(mine, values) or run.short_id)
     return names

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -120,3 +120,15 @@ def _typed(value: Any) -> str:
         return str(value)
     escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
     return "'" + escaped.replace("${", "\\${") + "'"
+
+
+def differing(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the parameters that are not the same in all of several specifications, in their order.
+
+    Parameters
+    ----------
+    parameters
+        Of each specification, by name; one that does not apply is left out.
+    """
+    keys = dict.fromkeys(key for own in parameters for key in own)
+    return [key for key in keys if any(own.get(key) != parameters[0].get(key) for own in parameters)]

@@ -21,7 +21,7 @@ from xorlab.diagnosis.verdict import Verdict
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
-from xorlab.spec.text import params, title
+from xorlab.spec.text import differing, params, title
 from xorlab.sweep.pool import Chunk
 from xorlab.sweep.tables import Table
 from xorlab.tracking.records import LOG_EVERY, Data, Record
@@ -132,10 +132,8 @@ def sweep(
 def plan(specs: Sequence[RunSpec]) -> bytes:
     """What a sweep asks for, as .csv: one row a run, with the parameters that vary."""
     rows = [params(spec) for spec in specs]
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    varying = [key for key in keys if len({row.get(key) for row in rows}) > 1]
     lines = io.StringIO()
-    writer = csv.DictWriter(lines, varying or ["seed"], extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(lines, differing(rows) or ["seed"], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return lines.getvalue().encode()
