@@ -51,7 +51,7 @@ def test_paired_runs_by_an_independent_computation():
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_interval_is_tangos(only_a, only_b, rest):
     n = only_a + only_b + rest
     found = compare(table(a="C" * only_a + "L" * (n - only_a), b="L" * only_a + "C" * only_b + "L" * rest), "lr")
