@@ -158,3 +158,31 @@ def test_every_pair_of_a_big_sweep():
     row = found[(found["epochs"] == 3) & (found["a"] == 2) & (found["b"] == 7)].iloc[0]
     assert row["only_b"] == (wide[7] & ~wide[2]).sum()
     assert row["both"] == (wide[7] & wide[2]).sum()
+
+
+def test_neighbours_are_the_pairs_next_to_each_other_in_natural_order():
+    runs = pd.concat([table("width", **{"[16]": "CCLL", "[2]": "LLLL", "[3]": "CLCL"}).assign(lr=lr) for lr in (1, 2)])
+    found = compare(runs, "width", within=["lr"], neighbours=True)
+    assert found[["lr", "a", "b"]].values.tolist() == [
+        [lr, *pair] for lr in (1, 2) for pair in (("[2]", "[3]"), ("[3]", "[16]"))
+    ]
+    every = compare(runs, "width", within=["lr"])
+    kept = every[~((every["a"] == "[2]") & (every["b"] == "[16]"))].reset_index(drop=True)
+    columns = [column for column in every if column != "p_holm"]
+    pd.testing.assert_frame_equal(found[columns], kept[columns])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6), st.booleans()), max_size=40, unique_by=lambda r: r[:2]))
+@settings(max_examples=50, deadline=None)
+def test_partners_are_those_that_a_join_finds(rows):
+    runs = pd.DataFrame(rows, columns=["lr", "seed", "hit"]).astype({"lr": "int64", "seed": "int64"})
+    runs["outcome"] = np.where(runs["hit"].astype(bool), "converged", "stuck_ln2")
+    for pair in compare(runs, "lr").itertuples():
+        a, b = (runs[runs["lr"] == value] for value in (pair.a, pair.b))
+        joined = a.merge(b, on="seed")
+        counts = [(joined["hit_x"] == x) & (joined["hit_y"] == y) for x in (True, False) for y in (True, False)]
+        assert (pair.n_a, pair.n_b) == (len(a), len(b))
+        if 2 * len(joined) >= max(len(a), len(b)):
+            assert [pair.both, pair.only_a, pair.only_b, pair.neither] == [count.sum() for count in counts]
+        else:
+            assert pair.method == "unpaired"

@@ -114,3 +114,9 @@ def test_an_empty_table_keeps_its_columns():
     assert coverage(DONE[:0], ["lr"]).columns.tolist() == columns
     assert coverage(DONE[:0], ["lr"]).empty
     assert coverage(DONE[:0], ["lr"], plan=GRID[:0]).empty
+
+
+def test_parameters_drawn_at_random_are_no_grid():
+    runs = pd.DataFrame({"lr": range(100), "init.std": range(100, 200), "seed": range(200, 300)})
+    found = coverage(runs.assign(status="FINISHED", outcome="converged"), ["lr", "init.std"])
+    assert found[["intended", "done", "missing"]].sum().tolist() == [100, 100, 0]

@@ -179,3 +179,17 @@ def test_another_outcome_and_repeated_runs():
     twice = model(pd.concat([table, table]), ["lr"], outcome="stuck_ln2")
     assert twice.n == 45
     assert twice.coefficients["log_odds"][0] == pytest.approx(-math.log(3.5), abs=1e-9)
+
+
+def test_very_many_values_are_taken_in_groups_of_neighbours():
+    lrs = np.geomspace(1e-4, 1, 45).tolist()
+    cells = [(lr, "bce" if place % 3 else "mse", place % 4, 4) for place, lr in enumerate(lrs)]
+    group = [20 * place // 45 for place in range(45)]
+    many = model(runs(*cells), ["lr", "loss"])
+    by_hand = model(runs(*[(own, *cell[1:]) for own, cell in zip(group, cells, strict=True)]), ["lr", "loss"])
+    columns = ["df", "deviance", "share", "p"]
+    np.testing.assert_allclose(many.terms[columns].astype(float), by_hand.terms[columns].astype(float), atol=1e-9)
+    named = many.coefficients[many.coefficients["factor"] == "lr"]
+    assert len(named) == 19
+    assert named["reference"].unique().tolist() == [f"{lrs[0]:g} to {lrs[2]:g}"]
+    assert named["value"].iloc[-1] == f"{lrs[43]:g} to {lrs[44]:g}"

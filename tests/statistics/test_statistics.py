@@ -110,7 +110,7 @@ def test_more_seeds_refuses_what_has_no_answer():
         ((7, 10), "7 of 10 converged: 40 to 89 %"),
         ((0, 10, "stuck_ln2"), "0 of 10 stuck at ln 2: at most 28 %"),
         ((2000, 2000), "2,000 of 2,000 converged: at least 99.8 %"),
-        ((0, 0), "0 of 0 converged: no run tells"),
+        ((0, 0), "0 of 0 converged: nothing is known"),
     ],
 )
 def test_a_sentence_says_what_is_sure(said, text):

@@ -184,3 +184,11 @@ def test_pairs_are_tested_within_each_setting_of_other_factors():
     assert found[["width", "a", "b"]].to_numpy().tolist() == [[2, "1", "2"], [3, "1", "2"]]
     assert found["p"].tolist() == [alone["p"][0]] * 2
     assert found["p_holm"].tolist() == pytest.approx([2 * alone["p"][0]] * 2)
+
+
+def test_neighbours_of_logrank_are_some_of_all_pairs():
+    groups = {"a": PLACEBO, "b": TREATED, "c": [5, 9, 13, -13, 30], "d": [-2, -2]}
+    found = logrank(runs(**groups), ["lr"], neighbours=True)
+    assert found[["a", "b"]].agg("".join, axis=1).tolist() == ["ab", "bc", "cd"]
+    every = logrank(runs(**groups), ["lr"]).set_index(["a", "b"])["statistic"]
+    assert found["statistic"].tolist() == pytest.approx([every["a", "b"], every["b", "c"], every["c", "d"]])

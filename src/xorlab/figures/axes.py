@@ -35,7 +35,7 @@ def page(count: int, *, columns: int, width: float = PAGE, height: float | None 
 
 
 def heading_size(across: float) -> float:
-    """Return the font size of the heading of a panel that is so many inches wide."""
+    """Return the font size of the heading of a panel, given its width in inches."""
     return 9.5 if across >= 2.0 else 8.0 if across >= 1.5 else 7.0
 
 

@@ -119,7 +119,7 @@ def loss_curves(curves: pd.DataFrame, runs: pd.DataFrame, levels: Mapping[str, f
 
 
 def _draw(ax: Axes, curves: pd.DataFrame, levels: Mapping[str, float], *, runs: int) -> Axes:
-    """Draw the losses of so many runs, given with their outcomes."""
+    """Draw losses, given with their outcomes, of this number of runs."""
     many = runs > MAX_SINGLE_CURVES
     for name in reversed(ordered(curves["outcome"])):
         table = curves[curves["outcome"] == name].pivot(index="epoch", columns="run_id", values="loss")

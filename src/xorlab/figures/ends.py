@@ -76,7 +76,7 @@ def _rows(runs: pd.DataFrame, by: Sequence[str], *, width: float) -> tuple[Figur
 
 
 def _dots(ax: Axes, rows: Sequence["pd.Series[str]"], *, span: NDArray[np.float64]) -> None:
-    """Draw a dot for each run at its true x, those of one bin spread over a height that tells how many they are.
+    """Draw a dot for each run at its x. The dots of one bin are stacked, in proportion to their number.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def _folded(words: str, figure: Figure) -> str:
 
 
 def folded(text: str, *, inches: float, size: float) -> str:
-    """Break each line of a text where it would be broader than so many inches."""
+    """Break each line of a text where it would be wider than `inches`."""
     lines = [
         _fill(line, max(6, int(len(line) * inches / breadth(line, size=size)))) if line else line
         for line in text.split("\n")

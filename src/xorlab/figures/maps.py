@@ -26,7 +26,7 @@ MAX_BARE_HEIGHT = 9.0
 """Inches: the greatest height of the cells of all maps where the cells show no words."""
 
 HATCH = "////"
-"""Over a cell that has fewer runs than were asked for."""
+"""Over a cell that has fewer runs than were planned."""
 
 
 def convergence_map(
@@ -35,7 +35,7 @@ def convergence_map(
     """Draw an outcome's rate over one or two factors, with its interval and n in each cell.
 
     A factor of log-spaced numbers has a log axis with the cells' edges at geometric middles. A cell of fewer runs
-    than were asked for (``intended``) is hatched and says so; a cross stands where there are none.
+    than were planned (``intended``) is hatched and says so; a cross stands where there are none.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def convergence_map(
 def _map(
     chosen: pd.DataFrame, columns: Scale, rows: Scale, *, ax: Axes, size: tuple[float, float], with_n: bool
 ) -> Axes:
-    """Draw an outcome's rates on a panel of so many inches."""
+    """Draw an outcome's rates on a panel of this size, in inches."""
     if chosen.empty:
         nothing(ax)
         ax.set(xticks=[], yticks=[])

@@ -76,7 +76,7 @@ def stroke(outcome: str) -> Any:
 
 
 def marker(outcome: str) -> str:
-    """Return the marker of an outcome, which tells it apart without colour too."""
+    """Return the marker of an outcome, which distinguishes it without colour."""
     return _MARKERS.get(outcome, "P")
 
 

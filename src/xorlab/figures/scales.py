@@ -109,7 +109,7 @@ def _log_spaced(at: Array) -> bool:
 
 
 def fits(scale: Scale, *, inches: float) -> bool:
-    """Tell whether all labels have room beside each other on so many inches."""
+    """Tell whether all labels fit next to each other on an axis of this length."""
     room = np.diff(_along(scale, inches)).min(initial=inches)
     return bool(max((breadth(text, size=TICK_LABEL_SIZE) for text in scale.labels), default=0.0) + 0.06 <= room)
 
@@ -140,7 +140,7 @@ def _set(ax: Axes, side: str, scale: Scale) -> None:
 
 
 def _along(scale: Scale, inches: float) -> Array:
-    """Return where the values stand on an axis of so many inches, (K,)."""
+    """Return where the values stand on an axis of this length, in inches, (K,)."""
     edges = np.concatenate([[0.0], np.cumsum(scale.shares())])
     return np.asarray(inches * (edges[1:] + edges[:-1]) / 2)
 

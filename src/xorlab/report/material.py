@@ -29,7 +29,7 @@ class Material:
     read_curves
         Runs -> their losses (run_id, epoch, loss).
     plan
-        What the sweep asked for, as `xorlab.runs.plan` makes it; None for runs of no one sweep.
+        The planned runs, as `xorlab.runs.plan` makes it; None for runs of no one sweep.
     against
         The runs of another sweep, to compare with.
     """

@@ -42,7 +42,7 @@ Draw = Callable[[Material, float], Picture | None]
 D = TypeVar("D", bound=Draw)
 
 PICTURES: dict[str, Draw] = {}
-"""Every picture by its name, in the order of the page: so many inches wide, or None where it has nothing to show."""
+"""Every picture by its name, in the order of the page: from a width in inches, or None with nothing to show."""
 
 
 def picture(draw: D) -> D:

@@ -129,7 +129,7 @@ class Pairs:
         return zip(self.a.tolist(), self.b.tolist(), strict=True)
 
     def names(self, a: int, b: int) -> tuple[Any, ...]:
-        """Return the values that two settings share, then what tells each of them from the other."""
+        """Return the values that two settings share, then the value or label of each."""
         first, second = self.values[a], self.values[b]
         return *first[: self.within], *(_name(self.factors, own[self.within :]) for own in (first, second))
 

@@ -22,14 +22,14 @@ REPLICATE = "seed"
 
 
 def factors(runs: pd.DataFrame, given: Sequence[str] = ()) -> list[str]:
-    """Return the parameters that tell the settings of `runs` apart, seeds aside.
+    """Return the parameters that differ between the settings of `runs`, without the seed.
 
     One that only follows from those before it does not count: with ``init.name`` comes ``init.std``.
 
     Parameters
     ----------
     given
-        Columns that come before all others: what is returned tells apart what these do not.
+        Columns that come before all others. Only parameters that add settings to theirs are returned.
     """
     kept = list(given)
     settings = runs.groupby(kept, dropna=False).ngroups if kept else 1

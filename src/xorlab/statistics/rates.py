@@ -59,7 +59,7 @@ def rates(
     DataFrame
         A row for each setting and each outcome that occurs in `runs`: the columns of `by`, outcome, n (the
         setting's runs), count, rate, and Wilson's interval at 95 %, low and high. With `coverage` also
-        intended, the runs that were asked for: where n is less, the rate is of an incomplete setting. A
+        intended, the planned runs: where n is less, the rate is of an incomplete setting. A
         setting without any outcome has no rate, hence no row.
     """
     runs = counted(runs)
@@ -121,14 +121,14 @@ def _width(rate: float, n: int) -> float:
 
 
 def sentence(count: int, n: int, outcome: str = "converged") -> str:
-    """Say a rate with what is sure of it: ``7 of 10 converged: 40 to 89 %``.
+    """Say a rate with its interval: ``7 of 10 converged: 40 to 89 %``.
 
     None and all get the one limit of Wilson's interval at 95 % that is not trivial: ``10 of 10 converged: at
     least 72 %``, ``0 of 10 stuck at ln 2: at most 28 %``.
     """
     counted = f"{count:,} of {n:,} {phrase(outcome)}"
     if n == 0:
-        return f"{counted}: no run tells"
+        return f"{counted}: nothing is known"
     low, high = map(percent, wilson(count, n))
     limits = {0: f"at most {high}", n: f"at least {low}"}
     return f"{counted}: {limits.get(count, f'{low} to {high}')} %"
@@ -142,7 +142,7 @@ def counted(runs: pd.DataFrame) -> pd.DataFrame:
 def distinct(runs: pd.DataFrame) -> pd.DataFrame:
     """Return runs without repetition: one of those with the same tag ``spec``, which have the same bits.
 
-    A repeated run tells nothing new, so that it must not count twice. One with an outcome is kept before one
+    A repeated run adds no information and counts once. One with an outcome is kept before one
     without, else the first; a run without the tag is its own.
     """
     if "spec" not in runs:

@@ -168,7 +168,7 @@ def _steps(setting: NDArray[np.int64], watched: Array, event: NDArray[np.bool_])
 
 
 def _test(pairs: Pairs, watched: Array, event: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return the log-rank statistic and p of each pair; 0 and 1 where there is nothing to tell apart."""
+    """Return the log-rank statistic and p of each pair; 0 and 1 where the two cannot differ."""
     epoch = np.unique(watched, return_inverse=True)[1]
     statistic = np.zeros(len(pairs.a))
     distance = pairs.b - pairs.a
