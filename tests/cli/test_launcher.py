@@ -12,7 +12,7 @@ from hydra.test_utils.launcher_common_tests import LauncherTestSuite
 
 from xorlab.cli.overrides import OverrideError
 from xorlab.errors import SpecError, XorlabError
-from xorlab.sweep.jobs import JobResult
+from xorlab.sweeps.jobs import JobResult
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -12,8 +12,8 @@ from xorlab.remedies.verification import verify
 from xorlab.runs import single
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
 from xorlab.spec.options import Options
-from xorlab.sweep.jobs import Job
-from xorlab.sweep.runner import run_many
+from xorlab.sweeps.jobs import Job
+from xorlab.sweeps.runner import run_many
 
 KINDS = {
     "all epochs": {},

@@ -11,8 +11,8 @@ from xorlab import runs
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 from xorlab.spec.options import Options
 from xorlab.spec.text import PARAMETERS
-from xorlab.sweep.jobs import Job
-from xorlab.sweep.runner import run_many
+from xorlab.sweeps.jobs import Job
+from xorlab.sweeps.runner import run_many
 
 PAGE = Path(__file__).parents[2] / "docs" / "runs.md"
 TYPES = {

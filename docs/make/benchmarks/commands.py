@@ -35,7 +35,7 @@ def measure(*, quick: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         ready = ready_store(Path(folder))
         contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in small.items()}
-        contenders[START] = partial(_turn, ready, ["-c", "import train, xorlab.cli.multirun, xorlab.sweep.runner"])
+        contenders[START] = partial(_turn, ready, ["-c", "import train, xorlab.cli.multirun, xorlab.sweeps.runner"])
         naive = {_label(point): partial(_turn, ready, _naive(*point), folder=Path(folder)) for point in points}
         short, loop = _timed({**contenders, **naive}, repeats=1 if quick else 3)
         contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in large.items()}

@@ -12,7 +12,7 @@ from xorlab.numerics import training
 from xorlab.numerics.ensemble import Ensemble, kernel
 from xorlab.numerics.network import pack
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 NETWORKS = {"2-3-1": (3,), "2-8-1": (8,), "2-16-16-1": (16, 16)}
 EPOCHS = {1: 2_000, 30: 1_000, 1_000: 200, 10_000: 50}

@@ -17,7 +17,7 @@ from xorlab.diagnosis.outcomes import ordered, phrase
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import STYLE, colour
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 WIDTHS = (2, 3, 4, 8)
 CLASSES = ("all dead", "affine, a unit live", "one live unit, split", "two live or more, one split")

@@ -16,7 +16,7 @@ from xorlab.cli.overrides import Setting, combinations, refuse_repeats
 from xorlab.cli.refusals import is_mistake, line
 from xorlab.errors import SpecError, XorlabError
 from xorlab.spec.options import TRACKING, Options, split
-from xorlab.sweep.jobs import Job, JobResult
+from xorlab.sweeps.jobs import Job, JobResult
 
 Many = Callable[[Sequence[Job], Options], list[JobResult]]
 

@@ -15,7 +15,7 @@ from xorlab.cli.overrides import check_single
 from xorlab.cli.refusals import answer, refusals
 from xorlab.spec.options import Options, split
 from xorlab.spec.text import PROGRAM
-from xorlab.sweep.jobs import Job, JobResult
+from xorlab.sweeps.jobs import Job, JobResult
 from xorlab.tracking.passwords import shown
 
 
@@ -47,14 +47,14 @@ def train(config: DictConfig) -> float | None:
         plain: Any = OmegaConf.to_container(config, resolve=True)
         spec, options = split(plain)
 
-        from xorlab.sweep.runner import run_one
+        from xorlab.sweeps.runner import run_one
 
         return run_one(Job(plain, spec), options).final_loss
 
 
 def train_many(jobs: Sequence[Job], options: Options) -> list[JobResult]:
     """Train the runs of a sweep together."""
-    from xorlab.sweep.runner import run_many
+    from xorlab.sweeps.runner import run_many
 
     program = os.environ[PROGRAM].split() if PROGRAM in os.environ else ["python", sys.argv[0]]
     return run_many(jobs, options, command=shlex.join([*program, *map(shown, sys.argv[1:])]))

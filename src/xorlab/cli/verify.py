@@ -20,8 +20,8 @@ def _verify(options: argparse.Namespace) -> int:
     from xorlab.remedies import verification
     from xorlab.runs import single
     from xorlab.spec.text import title
-    from xorlab.sweep import terminal
-    from xorlab.sweep.tables import Table
+    from xorlab.sweeps import terminal
+    from xorlab.sweeps.tables import Table
     from xorlab.tracking import provenance
 
     run = single.find(options.run, options.uri, experiment=options.experiment)

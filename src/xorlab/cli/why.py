@@ -69,7 +69,7 @@ def _log(runs: "Sequence[StoredRun]", tried: "Sequence[Trials]", options: argpar
 
 
 def _show(sections: "Sequence[Section]") -> None:
-    from xorlab.sweep import terminal
+    from xorlab.sweeps import terminal
 
     for section in sections:
         print(f"{section.question}\n{section.answer}")

@@ -11,7 +11,7 @@ from xorlab.diagnosis import wording
 from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.remedies.trials import SEEDS, Continuation, Restarts, Trials
 from xorlab.spec import RunSpec, text
-from xorlab.sweep.tables import Table
+from xorlab.sweeps.tables import Table
 
 COMPARED = {1: "more likely", 0: "can't tell", -1: "less likely"}
 """What `Restarts.compare` says of a changed setting beside the run's own."""

@@ -15,7 +15,7 @@ from xorlab.remedies import changes
 from xorlab.remedies.changes import Remedy
 from xorlab.spec import RunSpec
 from xorlab.statistics import wilson
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 Array = NDArray[np.float64]
 

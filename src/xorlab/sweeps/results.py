@@ -13,10 +13,10 @@ from xorlab.diagnosis import levels
 from xorlab.numerics.thinning import log_spaced
 from xorlab.spec.options import Options
 from xorlab.spec.text import title
-from xorlab.sweep import recording
-from xorlab.sweep.jobs import Job, JobResult
-from xorlab.sweep.pool import Chunk
-from xorlab.sweep.tables import REPLICATES, Table, count_causes, tabulate
+from xorlab.sweeps import recording
+from xorlab.sweeps.jobs import Job, JobResult
+from xorlab.sweeps.pool import Chunk
+from xorlab.sweeps.tables import REPLICATES, Table, count_causes, tabulate
 from xorlab.tracking.tracker import Tracker
 
 OWN_FILES = 1000

@@ -22,8 +22,8 @@ from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
 from xorlab.spec.text import differing, params, title
-from xorlab.sweep.pool import Chunk
-from xorlab.sweep.tables import Table
+from xorlab.sweeps.pool import Chunk
+from xorlab.sweeps.tables import Table
 from xorlab.tracking.records import LOG_EVERY, Data, Record
 
 Array = NDArray[np.float64]

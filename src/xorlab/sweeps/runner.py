@@ -12,10 +12,10 @@ from xorlab.diagnosis import wording
 from xorlab.errors import SpecError
 from xorlab.spec.options import Options
 from xorlab.spec.text import title
-from xorlab.sweep import pool, recording, terminal
-from xorlab.sweep.jobs import Job, JobResult
-from xorlab.sweep.pool import Chunk
-from xorlab.sweep.results import Results
+from xorlab.sweeps import pool, recording, terminal
+from xorlab.sweeps.jobs import Job, JobResult
+from xorlab.sweeps.pool import Chunk
+from xorlab.sweeps.results import Results
 from xorlab.tracking import passwords, provenance, store
 from xorlab.tracking.interrupts import held, terminable
 from xorlab.tracking.records import PLAN

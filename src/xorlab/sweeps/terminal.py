@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from xorlab.sweep.tables import Table, short
+from xorlab.sweeps.tables import Table, short
 
 WIDE = 200
 """Columns of a table where the output is no terminal, so that lines of a log do not wrap."""

@@ -19,7 +19,7 @@ from xorlab.numerics import training
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
-from xorlab.sweep.workers import Worker, WorkerError
+from xorlab.sweeps.workers import Worker, WorkerError
 
 WORTH = 5e8
 """Parameter updates, over all runs and epochs, above which worker processes save more time than they take to start."""

@@ -20,9 +20,9 @@ from xorlab import runs
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 from xorlab.spec.options import Options
-from xorlab.sweep.jobs import Job, JobResult
-from xorlab.sweep.results import Results
-from xorlab.sweep.runner import run_many, run_one
+from xorlab.sweeps.jobs import Job, JobResult
+from xorlab.sweeps.results import Results
+from xorlab.sweeps.runner import run_many, run_one
 
 
 def jobs(*overrides: tuple[str, ...], **specification: Any) -> list[Job]:
@@ -207,8 +207,8 @@ from pathlib import Path
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
 from xorlab.spec.options import Options
-from xorlab.sweep.jobs import Job
-from xorlab.sweep.runner import run_many, run_one
+from xorlab.sweeps.jobs import Job
+from xorlab.sweeps.runner import run_many, run_one
 
 uri, many = sys.argv[1:]
 training.BLOCK = 1

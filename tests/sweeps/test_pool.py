@@ -14,7 +14,7 @@ import pytest
 
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 
 def specs(*, runs: int, epochs: int = 30) -> list[RunSpec]:
@@ -84,7 +84,7 @@ import os, signal, sys
 from multiprocessing import parent_process
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 whole = training.train
 
@@ -124,7 +124,7 @@ def test_a_run_that_kills_its_worker_fails_alone_and_the_others_have_their_bits(
 
 LONG = """
 from xorlab.spec import RunSpec
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 if __name__ == "__main__":
     specs = [RunSpec(seed=seed, epochs=10**8) for seed in range(4)]
@@ -136,7 +136,7 @@ LEAVING = """
 import sys
 from contextlib import closing
 from xorlab.spec import RunSpec
-from xorlab.sweep import pool
+from xorlab.sweeps import pool
 
 if __name__ == "__main__":
     specs = [RunSpec(seed=seed, epochs=1 if seed < 3 else 10**8, shuffle=seed < 3) for seed in range(6)]

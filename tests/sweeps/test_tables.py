@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from xorlab.sweep.tables import count, count_causes, tabulate
+from xorlab.sweeps.tables import count, count_causes, tabulate
 
 
 def test_a_cell_counts_converged_runs_first_and_then_the_commonest_outcome() -> None:
