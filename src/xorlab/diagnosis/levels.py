@@ -1,7 +1,8 @@
-"""The losses at which a network can come to rest: levels, from the partitions of a finite data set.
+"""Levels: the losses at which training can come to rest, from the partitions of a finite data set.
 
-A network that gives one output to all points of a group can do no better on them than their label frequency. For
-XOR and cross-entropy the levels are ln 2, 0.4774, 0.3466 and 0.
+A network that gives the same output to all points of a group does best if that output is the share of ones in the
+group. Every partition of the data into such groups therefore has a loss: its level. For XOR and cross-entropy the
+levels are ln 2, 0.4774, 0.3466 and 0.
 """
 
 import math
@@ -12,22 +13,23 @@ from xorlab.components.losses import LOSSES
 from xorlab.spec import DataSpec, RunSpec
 
 MOST_POINTS = 8
-"""With more points than this the levels lie too densely to tell apart, but for the highest."""
+"""With more points than this only the highest level is named; the others lie too close together."""
 
 
 @cache
 def levels(ones: int, zeros: int, loss: str) -> tuple[float, ...]:
-    """Find the losses at which a network can rest that ties points in groups, highest first, without 0.
+    """Return the levels of a data set above 0, highest first.
 
     Parameters
     ----------
-    ones, zeros : how many points have each label
+    ones, zeros : the number of points with each label
     loss : the name of the loss
 
     Notes
     -----
-    The level of a partition is the sum of n_g / N times the floor of each group. Only the numbers of ones
-    and zeros in a group matter, so these are partitions of a pair of numbers, built up group by group.
+    The level of a partition is the sum over its groups g of n_g / N times the floor of the group: its lowest loss
+    with one output. Only the numbers of ones and zeros in a group matter. So it is enough to partition the pair
+    (ones, zeros), group by group.
     """
     N = ones + zeros
     floor = LOSSES[loss].floor
@@ -43,12 +45,12 @@ def levels(ones: int, zeros: int, loss: str) -> tuple[float, ...]:
 
 
 def name(level: float) -> str:
-    """Name a level as outcomes and pictures do: ln2, 0.477, 0.347."""
+    """Return the name of a level in outcomes and pictures: ln2, 0.477, 0.347."""
     return "ln2" if math.isclose(level, math.log(2.0), abs_tol=1e-9) else f"{level:.3f}"
 
 
 def spectrum(spec: RunSpec) -> dict[str, float]:
-    """Name the levels of a run's data and loss: ``{"ln2": 0.6931…, "0.477": …, "0.347": …}``."""
+    """Return the levels of a run's data and loss by name: ``{"ln2": 0.6931…, "0.477": …, "0.347": …}``."""
     return _spectrum(spec.data, spec.loss)
 
 

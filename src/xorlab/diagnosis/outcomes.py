@@ -1,4 +1,4 @@
-"""Outcomes in order and in words, the same in every picture, table and sentence."""
+"""The order and the wording of outcomes, the same in every picture, table and sentence."""
 
 import math
 import re
@@ -9,7 +9,7 @@ _RANKS = {"converged": 0.0, "descending": 1.0, "stuck_other": 3.8}
 
 
 def level(outcome: str) -> float | None:
-    """Return the loss at which an outcome is stuck; None for one that names no level."""
+    """Return the level that an outcome names; None if it names none."""
     if outcome == "stuck_ln2":
         return math.log(2.0)
     found = _STUCK.fullmatch(outcome)
@@ -24,7 +24,10 @@ def phrase(outcome: str) -> str:
 
 
 def percent(rate: float) -> str:
-    """Return a rate in percent, whole but near 0 and 1: 44, 0.1, 99.9; 0 and 100 are only what is exactly so."""
+    """Write a rate in percent, rounded to whole percent except near 0 and 1: 44, 0.1, 99.9.
+
+    Only a rate of exactly 0 is written as 0, and only a rate of exactly 1 as 100.
+    """
     if 0.0 < rate < 0.01:
         return f"{max(100.0 * rate, 0.1):.1f}"
     if 0.99 < rate < 1.0:
@@ -33,11 +36,11 @@ def percent(rate: float) -> str:
 
 
 def ordered(outcomes: Iterable[str]) -> list[str]:
-    """Return the outcomes that occur, from converged through descending and stuck, lowest first, to diverged."""
+    """Return the distinct outcomes in order: converged, descending, stuck (lowest level first), diverged."""
     return sorted(set(outcomes), key=lambda outcome: (_rank(outcome), outcome))
 
 
 def _rank(outcome: str) -> float:
-    """Place an outcome between 0 (converged) and 4 (diverged); a level stands at 2 plus its loss."""
+    """Return the place of an outcome, from 0 (converged) to 4 (diverged); a level has the place 2 plus its loss."""
     at = level(outcome)
     return _RANKS.get(outcome, 4.0) if at is None else 2.0 + min(1.7, at)
