@@ -34,6 +34,14 @@ def test_parity_of_two_bits_is_xor():
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("encoding", ["binary", "bipolar"])
+def test_a_truth_table_is_of_the_four_points_only(encoding):
+    tables = {name: datasets.truth_table(DataSpec(name=name, encoding=encoding)) for name in sorted(DATASETS)}
+    gates = {"and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "xor": (0, 1, 1, 0), "xnor": (1, 0, 0, 1)}
+    assert tables == {**gates, "parity": None, "noisy_xor": None}
+    assert datasets.truth_table(DataSpec(name="parity", bits=2, encoding=encoding)) == datasets.XOR
+
+
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_bipolar_inputs_are_minus_one_and_one(name):
     X, y = datasets.load(DataSpec(name=name))

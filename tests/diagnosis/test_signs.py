@@ -82,10 +82,10 @@ def test_no_run_with_a_dead_unit_converges():
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (RunSpec(), "one hidden layer of 2 units on xor, xnor, and, or; got (3,) on xor"),
-        (RunSpec(arch=ArchSpec(hidden=(2, 2))), "got (2, 2) on xor"),
-        (RunSpec(arch=TWO, data=DataSpec(name="parity")), "got (2,) on parity"),
-        (RunSpec(arch=TWO, data=DataSpec(name="noisy_xor")), "got (2,) on noisy_xor"),
+        (RunSpec(), "one hidden layer of 2 units; got (3,)"),
+        (RunSpec(arch=ArchSpec(hidden=(2, 2))), "got (2, 2)"),
+        (RunSpec(arch=TWO, data=DataSpec(name="parity")), "the same target at 01 and 10; got data=parity"),
+        (RunSpec(arch=TWO, data=DataSpec(name="noisy_xor")), "got data=noisy_xor"),
         (RunSpec(arch=TWO, init=InitSpec(biases="drawn")), "biases that start at 0; got init=normal with others"),
         (RunSpec(arch=TWO, init=InitSpec(name="zeros")), "weights other than 0; got init=zeros with a weight of 0"),
     ],

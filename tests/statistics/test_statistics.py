@@ -146,7 +146,8 @@ START = {
 
 
 def started(*changes):
-    return pd.DataFrame([{**START, **change, "row": row} for row, change in enumerate(changes)])
+    rows = [{**START, "data.bits": None, **change, "row": row} for row, change in enumerate(changes)]
+    return pd.DataFrame(rows).astype({"data.bits": "Int64"})
 
 
 def test_bounds_are_those_of_the_start():
@@ -154,6 +155,8 @@ def test_bounds_are_those_of_the_start():
     drawn = theory.start(InitSpec(name="torch_default"), 2).two_live
     assert bounds(runs, ["row"])["bound"].tolist() == pytest.approx([9 / 16, 27 / 32, drawn], abs=1e-12)
     assert bounds(started({"data.encoding": "bipolar"}), ["row"])["bound"].tolist() == [1.0]
+    labels = started({}, {"data.name": "xnor"}, {"data.name": "parity", "data.bits": 2})
+    assert bounds(labels, ["row"])["bound"].tolist() == pytest.approx(3 * [9 / 16], abs=1e-12)
     assert bounds(runs[:2], [])["bound"].tolist() == pytest.approx([(9 / 16 + 27 / 32) / 2])
 
 
@@ -161,6 +164,8 @@ def test_bounds_are_those_of_the_start():
     "change",
     [
         {"data.name": "and"},
+        {"data.name": "parity", "data.bits": 3},
+        {"data.name": "noisy_xor"},
         {"arch.hidden": "[2, 2]"},
         {"arch.activation": "tanh"},
         {"arch.relu_grad_at_zero": 1.0},

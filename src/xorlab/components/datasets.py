@@ -67,6 +67,17 @@ DATASETS: dict[str, DataSet] = {
 }
 
 
+XOR, XNOR = (0.0, 1.0, 1.0, 0.0), (1.0, 0.0, 0.0, 1.0)
+"""Truth tables."""
+
+
+@cache
+def truth_table(spec: Chosen) -> tuple[float, ...] | None:
+    """Return the targets of the points 00, 01, 10 and 11 if these are the data, in this order; None otherwise."""
+    X, y = DATASETS[spec.name].make(spec)
+    return tuple(y.tolist()) if np.array_equal(X, list(itertools.product((0.0, 1.0), repeat=2))) else None
+
+
 @cache
 def load(spec: Chosen) -> Pair:
     """Make the data of a specification.

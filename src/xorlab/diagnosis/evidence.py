@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.components.datasets import XOR, truth_table
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.diagnosis.certificate import certified
@@ -79,7 +80,7 @@ def gather(case: Case) -> list[Evidence]:
 def _interaction(case: Case) -> Array:
     """Return I of the runs on XOR, NaN of the others, (R,)."""
     found = np.full(len(case.trained.specs), np.nan)
-    xor = np.array([spec.data.name == "xor" for spec in case.trained.specs])
+    xor = np.array([truth_table(spec.data) == XOR for spec in case.trained.specs])
     if xor.any():
         found[xor] = (case.trained.logits[xor] * np.array([1.0, -1.0, -1.0, 1.0])).sum(axis=1)
     return found

@@ -8,11 +8,9 @@ that differ only by such a swap are the same.
 import numpy as np
 
 from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.datasets import truth_table
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
-
-DATA = ("xor", "xnor", "and", "or")
-"""The data sets of the four points, on which swapping the inputs changes nothing."""
 
 DEAD = "(-,-)"
 """A ReLU unit that is dead from the start; the sign of its output weight does not matter."""
@@ -38,11 +36,15 @@ def pattern(spec: RunSpec) -> str:
     Raises
     ------
     ValueError
-        Where the network is not 2-2-1 with zero biases on one of `DATA`, or a weight is 0.
+        Where the network is not 2-2-1 with zero biases, the data are not the four points or change when the inputs
+        are swapped, or a weight is 0.
     """
-    if spec.arch.hidden != (2,) or spec.data.name not in DATA:
-        got = f"{spec.arch.hidden} on {spec.data.name}"
-        raise ValueError(f"sign patterns need one hidden layer of 2 units on {', '.join(DATA)}; got {got}")
+    if spec.arch.hidden != (2,):
+        raise ValueError(f"sign patterns need one hidden layer of 2 units; got {spec.arch.hidden}")
+    table = truth_table(spec.data)
+    if table is None or table[1] != table[2]:
+        rule = "the points 00, 01, 10 and 11, with the same target at 01 and 10"
+        raise ValueError(f"sign patterns need {rule}; got data={spec.data.name}")
     initial, _ = training.draw(spec)
     if initial["b1"].any() or initial["b2"].any():
         raise ValueError(f"sign patterns need biases that start at 0; got init={spec.init.name} with others")

@@ -50,7 +50,7 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
         return f"Stuck at {loss}. {_between_levels(spec, verdict.final_loss)}"
     level = name(verdict.level)
     named = _named(level)
-    xor = spec.loss == "bce" and spec.data.name in ("xor", "xnor")
+    xor = spec.loss == "bce" and datasets.truth_table(spec.data) in (datasets.XOR, datasets.XNOR)
     meaning = LEVEL_MEANS[level] if xor else f"{named[0].upper()}{named[1:]} is a level of {spec.data.name}."
     return f"Stuck at {named}: the loss came to rest at {loss}. {meaning}"
 

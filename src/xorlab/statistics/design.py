@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.datasets import XNOR, XOR, truth_table
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.diagnosis import theory
 from xorlab.diagnosis.levels import spectrum
@@ -58,7 +59,7 @@ def levels(runs: pd.DataFrame) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def _data(row: dict[Any, Any]) -> dict[str, Any]:
+def _data(row: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the arguments of the data's specification; what is missing does not belong to this data."""
     given = {str(key).removeprefix("data."): value for key, value in row.items() if str(key).startswith("data.")}
     return {key: value for key, value in given.items() if not pd.isna(value)}
@@ -75,13 +76,14 @@ def bounds(runs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     DataFrame
         The columns of `by`, and bound: the mean of the bounds of the setting's runs, NaN where one of them has
         none. It holds for one hidden ReLU layer with a slope of 0 at zero, started by a scheme that is symmetric
-        about 0, on xor or xnor.
+        about 0, on XOR or its complement.
     """
     runs = counted(runs)
-    starts = runs.reindex(columns=[*_START])
+    data = [key for key in PARAMETERS if key in runs and key.startswith("data.")]
+    starts = runs.reindex(columns=list(dict.fromkeys([*_START, *data])))
     kinds = starts.drop_duplicates()
     known = kinds.assign(bound=[_bound(row) for row in kinds.to_dict("records")])
-    bound = starts.merge(known, on=[*_START], how="left")["bound"].to_numpy()
+    bound = starts.merge(known, how="left")["bound"].to_numpy()
     values, number = numbered(runs, by)
     means = np.bincount(number, bound) / np.bincount(number)
     rows = [(*setting, mean) for setting, mean in zip(values, means.tolist(), strict=False)]
@@ -93,15 +95,16 @@ _START = (
     *("arch.hidden", "arch.activation", "arch.relu_grad_at_zero"),
     *("init.name", "init.biases"),
 )
-"""The parameters that the bound rests on."""
+"""The parameters that the bound rests on, with those of the data."""
 
 
 def _bound(row: Mapping[Any, Any]) -> float:
     """Return the bound of one combination of parameters; NaN where theory has none, or one is missing."""
-    if any(pd.isna(value) for value in row.values()):
+    if any(pd.isna(row[key]) for key in _START):
         return math.nan
     hidden = json.loads(row["arch.hidden"])
-    known = row["data.name"] in ("xor", "xnor") and INITIALIZERS[row["init.name"]].law is not None
+    xor = truth_table(DataSpec(**_data(row))) in (XOR, XNOR)
+    known = xor and INITIALIZERS[row["init.name"]].law is not None
     relu = ACTIVATIONS[row["arch.activation"]].pieces == (0.0, 1.0)
     if not known or len(hidden) != 1 or not relu or row["arch.relu_grad_at_zero"] != 0.0:
         return math.nan
