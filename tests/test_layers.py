@@ -27,6 +27,7 @@ BARRED = {
 FOREIGN = {
     "numpy": {"components", "spec", "numerics", "diagnosis", "tracking", "runs", "statistics", "figures", "report"}
     | {"sweeps", "remedies", "study"},
+    "h5py": {"numerics"},
     "scipy": {"components", "statistics", "figures"},
     "mlflow": {"tracking", "runs"},
     "sqlalchemy": {"tracking", "runs"},

@@ -177,12 +177,11 @@ def test_file_gives_its_own_weights(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"W1": W1}, r"W2 in .* must have the shape \(3, 1\); got nothing of that name"),
-        ({"W1": W1.T, "W2": W2}, r"W1 in .* must have the shape \(2, 3\); got \(3, 2\)"),
-        ({"W1": W1, "b1": np.ones((3, 1)), "W2": W2}, r"b1 in .* must have the shape \(3,\); got \(3, 1\)"),
+        ({"W1": W1}, r"W2 \(3, 1\), b2 \(1,\); got W1 \(2, 3\)"),
+        ({"W1": W1, "b1": np.ones(2), "W2": W2}, r"b1 \(3,\), .* got W1 \(2, 3\), b1 \(2,\)"),
         ({"W1": W1 + np.inf, "W2": W2}, r"W1 in .* must hold finite real numbers"),
         ({"W1": np.full((2, 3), "a"), "W2": W2}, r"W1 in .* must hold finite real numbers; got others, of type <U1"),
-        ({"W1": np.array([None], dtype=object)}, r"init\.path must name an \.npz file of numeric arrays"),
+        ({"W1": np.array([None], dtype=object)}, "must hold arrays of numbers"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(tmp_path, arrays, message):
@@ -194,7 +193,7 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path, arrays, message):
 def test_what_is_not_an_npz_file_is_refused(tmp_path):
     path = tmp_path / "w.npz"
     path.write_bytes(b"hello")
-    with pytest.raises(SpecError, match=r"init\.path must name an \.npz file of numeric arrays"):
+    with pytest.raises(SpecError, match="must hold arrays of numbers"):
         draw("file", (2, 3, 1), path=str(path))
 
 
@@ -221,14 +220,14 @@ def _write_corrupt(path):
 )
 def test_a_file_that_is_no_npz_is_refused_in_one_line(tmp_path, write):
     write(tmp_path / "weights.npz")
-    with pytest.raises(SpecError, match=r"init\.path must name an \.npz file of numeric arrays"):
+    with pytest.raises(SpecError, match="must hold arrays of numbers"):
         initialize(InitSpec(name="file", path=str(tmp_path / "weights.npz")), (2, 3, 1), RandomState(0))
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"W3": np.ones((1, 1))}, "no more than the network's weights; got W3"),
+        ({"W3": np.ones((1, 1))}, r"a 2-3-1 network.* got .*W3 \(1, 1\)"),
         ({"W1": 1j * np.ones((2, 3))}, "W1 .* finite real numbers; got others, of type complex128"),
         ({"b1": np.full(3, np.nan)}, "b1 .* finite real numbers"),
     ],

@@ -1,12 +1,8 @@
 """The initial parameters of one network: drawn layer by layer, or read from a file."""
 
 import hashlib
-import io
-import zipfile
-import zlib
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
@@ -14,10 +10,10 @@ from numpy.typing import NDArray
 
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
+from xorlab.numerics import weight_files, weights
 from xorlab.spec import InitSpec
 
 Array = NDArray[np.float64]
-Shape = tuple[int, ...]
 
 
 def initialize(init: InitSpec, sizes: tuple[int, ...], rng: RandomState) -> dict[str, Array]:
@@ -40,7 +36,7 @@ def initialize(init: InitSpec, sizes: tuple[int, ...], rng: RandomState) -> dict
     """
     scheme = INITIALIZERS[init.name].draw
     if scheme is None:
-        return _from_file(init, sizes)
+        return from_file(init, sizes)[0]
     parameters: dict[str, Array] = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
         parameters[f"W{layer}"] = scheme(rng, (fan_in, fan_out), fan_in, fan_out, init)
@@ -50,36 +46,9 @@ def initialize(init: InitSpec, sizes: tuple[int, ...], rng: RandomState) -> dict
     return parameters
 
 
-def _from_file(init: InitSpec, sizes: tuple[int, ...]) -> dict[str, Array]:
-    found = _read(init)
-    parameters: dict[str, Array] = {}
-    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
-        W, b = f"W{layer}", f"b{layer}"
-        parameters[W] = _fitting(found.pop(W, None), (fan_in, fan_out), f"{W} in {init.path}")
-        parameters[b] = _fitting(found.pop(b, np.zeros(fan_out)), (fan_out,), f"{b} in {init.path}")
-    if found:
-        raise SpecError(f"{init.path} must hold no more than the network's weights; got {', '.join(found)} as well")
-    return parameters
-
-
-def _read(init: InitSpec) -> dict[str, NDArray[Any]]:
-    """Read the arrays of the file, and check that it is still the one that the specification was made with."""
-    assert init.path is not None
+def from_file(init: InitSpec, sizes: tuple[int, ...]) -> tuple[dict[str, Array], list[str]]:
+    """Read the initial parameters of a network from the file of `init`; see `weights.fit`."""
     content = Path(init.path).read_bytes()
     if hashlib.sha256(content).hexdigest() != init.sha256:
         raise SpecError(f"{init.path} must be the file of the specification; its sha256 is not {init.sha256}")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise SpecError(f"init.path must name an .npz file of numeric arrays; got {init.path!r}") from error
-
-
-def _fitting(array: NDArray[Any] | None, wanted: Shape, name: str) -> Array:
-    """Return `array` in float64 if it has the right shape and only finite numbers."""
-    if array is None or array.shape != wanted:
-        got = "nothing of that name" if array is None else array.shape
-        raise SpecError(f"{name} must have the shape {wanted}; got {got}")
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise SpecError(f"{name} must hold finite real numbers; got others, of type {array.dtype}")
-    return array.astype(np.float64)
+    return weights.fit(weight_files.read(content, init.path), sizes, init.path)
