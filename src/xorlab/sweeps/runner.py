@@ -10,6 +10,7 @@ from typing import Any
 
 from xorlab.diagnosis import wording
 from xorlab.errors import SpecError
+from xorlab.numerics.initialization import from_file
 from xorlab.spec.options import Options
 from xorlab.spec.text import title
 from xorlab.sweeps import pool, recording, terminal
@@ -123,6 +124,9 @@ def _print_story(chunk: Chunk, every: int) -> None:
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[0], chunk.verdicts[0]
     print(title(spec))
+    if spec.init.path is not None:
+        for note in from_file(spec.init, spec.units)[1]:
+            print(note)
     epochs = int(chunk.trained.epochs[0])
     for epoch in range(0, epochs, every):
         print(f"Epoch {epoch}, Loss: {chunk.trained.losses[0, epoch]:.4f}")
