@@ -235,6 +235,15 @@ def test_training_goes_on_from_given_parameters(optimizer):
     np.testing.assert_array_equal(second.losses[:, 0], whole.losses[:, 300])
 
 
+def test_given_parameters_are_trained_as_a_file_of_them_is(tmp_path):
+    """The samples too come in the order that the run's own stream has at its start."""
+    given = train([RunSpec(epochs=1)]).initial
+    np.savez(tmp_path / "w.npz", **{name: array[0] for name, array in given.items()})
+    spec = RunSpec(seed=5, epochs=30, batch_size=1, shuffle=True)
+    read = train([replace(spec, init=InitSpec(name="file", path=str(tmp_path / "w.npz")))])
+    np.testing.assert_array_equal(train([spec], initial=given).losses, read.losses)
+
+
 def test_given_parameters_must_be_of_these_networks():
     given = train([RunSpec(epochs=1)]).final
     for initial in ({"W1": given["W1"]}, {**given, "b2": np.zeros((1, 2))}):

@@ -208,26 +208,22 @@ from xorlab.numerics import training
 from xorlab.spec import RunSpec
 from xorlab.spec.options import Options
 from xorlab.sweeps.jobs import Job
-from xorlab.sweeps.runner import run_many, run_one
+from xorlab.sweeps.runner import run_many
 
-uri, many = sys.argv[1:]
+uri = sys.argv[1]
 training.BLOCK = 1
 spec = RunSpec(epochs=10**6)
 job = Job(config=spec.nested(), spec=spec)
 options = Options(uri=uri, workers=1)
-if many == "many":
-    run_many([job, job], options, command="…", folder=Path())
-else:
-    run_one(job, options, folder=Path())
+run_many([job, job], options, command="…", folder=Path())
 """
 
 
-@pytest.mark.parametrize("many", ["one", "many"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
-def test_an_interrupted_run_is_killed_and_not_left_running(
-    store_uri: str, many: str, number: signal.Signals, status: int
+def test_an_interrupted_sweep_is_killed_and_not_left_running(
+    store_uri: str, number: signal.Signals, status: int
 ) -> None:
-    process = subprocess.Popen([sys.executable, "-c", WAITING, store_uri, many], stderr=subprocess.PIPE, env=os.environ)
+    process = subprocess.Popen([sys.executable, "-c", WAITING, store_uri], stderr=subprocess.PIPE, env=os.environ)
     client = MlflowClient(store_uri)
     deadline = time.monotonic() + 60
     while not (found := client.get_experiment_by_name("xorlab")) or not client.search_runs([found.experiment_id]):
