@@ -146,3 +146,7 @@ def test_what_is_heavy_waits_until_it_is_known_that_the_command_line_is_good():
 
 def test_a_sweep_does_without_what_only_the_analysis_needs():
     assert not {"matplotlib", "seaborn", "statsmodels"} & set(loaded("import xorlab.sweeps.runner"))
+
+
+def test_the_pictures_of_one_run_need_matplotlib_alone():
+    assert loaded("from xorlab.figures import decision_surface, png, run_loss") == ["matplotlib"]

@@ -165,7 +165,10 @@ def test_an_interruption_leaves_nothing_running(stored, number, status):
         while rows(stored, "SELECT status FROM runs") != [("RUNNING",)] and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(number)
-        _, complaint = process.communicate(timeout=60)
+        try:
+            _, complaint = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == status
     assert "Traceback" not in complaint
     assert rows(stored, "SELECT status FROM runs") == [("KILLED",)]

@@ -194,6 +194,13 @@ def write_some(uri: str, folder: Path, name: str) -> list[str]:
     return [run_id for i in range(5) for run_id in tracker.write([sample(f"{name} {i}", epochs=200)] * 4)]
 
 
+def test_ids_ascend_over_all_that_a_tracker_writes(store_uri, tmp_path):
+    tracker = Tracker(store_uri, "xorlab", folder=tmp_path)
+    written = [run_id for _ in range(3) for run_id in tracker.write(RECORDS)]
+    assert written == sorted(written)
+    assert len({run_id[:8] for run_id in written}) == len(written)
+
+
 def test_writers_at_once_lose_nothing(store_uri, tmp_path):
     context = multiprocessing.get_context("forkserver")
     with context.Pool(4) as pool:

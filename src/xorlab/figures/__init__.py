@@ -5,16 +5,20 @@ picture of a given width: a page, `PAGE`, or a column of it, `COLUMN`. Not here:
 (`statistics`, `diagnosis`). Nothing touches pyplot's state.
 """
 
-from xorlab.figures.axes import COLUMN, PAGE
-from xorlab.figures.curves import MAX_SINGLE_CURVES, loss_curves, sweep_curves
-from xorlab.figures.ends import final_losses
-from xorlab.figures.files import pdf, png, svg
-from xorlab.figures.maps import convergence_map, convergence_maps
-from xorlab.figures.palette import OUTCOME_COLOURS, colour
-from xorlab.figures.rates import rates_along
-from xorlab.figures.run import decision_surface, run_loss
-from xorlab.figures.shares import causes, fates
-from xorlab.figures.survival import survival_curves
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xorlab.figures.axes import COLUMN, PAGE
+    from xorlab.figures.curves import MAX_SINGLE_CURVES, loss_curves, sweep_curves
+    from xorlab.figures.ends import final_losses
+    from xorlab.figures.files import pdf, png, svg
+    from xorlab.figures.maps import convergence_map, convergence_maps
+    from xorlab.figures.palette import OUTCOME_COLOURS, colour
+    from xorlab.figures.rates import rates_along
+    from xorlab.figures.run import decision_surface, run_loss
+    from xorlab.figures.shares import causes, fates
+    from xorlab.figures.survival import survival_curves
 
 __all__ = [
     "COLUMN",
@@ -37,3 +41,16 @@ __all__ = [
     "svg",
     "sweep_curves",
 ]
+
+_MODULES = ("axes", "files", "palette", "run", "curves", "ends", "maps", "rates", "shares", "survival")
+"""Where the names of `__all__` are; those that need Matplotlib alone come first."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of `__all__` when it is first used: the pictures of one run then need no pandas and no SciPy."""
+    if name in __all__:
+        for module in _MODULES:
+            found = vars(import_module(f"{__name__}.{module}"))
+            if name in found:
+                return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

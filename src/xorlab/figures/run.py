@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from xorlab.diagnosis.verdict import UNDECIDED
@@ -75,9 +76,8 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
 
 def boundary(ax: Axes, x1: ArrayLike, x2: ArrayLike, surface: NDArray[np.float64], *, words: bool = True) -> None:
     """Draw p = 1/2 where the output crosses it; where all is 1/2 to 1e-6 a line would be rounding noise."""
-    from scipy.ndimage import maximum_filter, minimum_filter
-
-    crossed = (maximum_filter(surface, 3) > 0.5 + UNDECIDED) & (minimum_filter(surface, 3) < 0.5 - UNDECIDED)
+    around = sliding_window_view(np.pad(surface, 1, mode="edge"), (3, 3))
+    crossed = (around.max(axis=(2, 3)) > 0.5 + UNDECIDED) & (around.min(axis=(2, 3)) < 0.5 - UNDECIDED)
     decided = np.ma.masked_where((np.abs(surface - 0.5) < UNDECIDED) & ~crossed, surface)
     if decided.count() and decided.min() < 0.5 < decided.max():
         line = ax.contour(x1, x2, decided, levels=[0.5], colors="white", linewidths=1.4)
