@@ -12,7 +12,7 @@ PACKAGE = ROOT / "src" / "xorlab"
 
 PACKAGES = (
     *("errors", "rules", "components", "spec", "numerics", "diagnosis", "tracking", "runs"),
-    *("statistics", "figures", "report", "sweeps", "remedies", "cli"),
+    *("statistics", "figures", "report", "sweeps", "remedies", "api", "cli"),
 )
 """From the ground up: each may import the ones before it."""
 
@@ -26,18 +26,19 @@ BARRED = {
 
 FOREIGN = {
     "numpy": {"components", "spec", "numerics", "diagnosis", "tracking", "runs", "statistics", "figures", "report"}
-    | {"sweeps", "remedies", "study"},
+    | {"sweeps", "remedies", "api"},
     "h5py": {"numerics"},
     "scipy": {"components", "statistics", "figures"},
     "mlflow": {"tracking", "runs"},
     "sqlalchemy": {"tracking", "runs"},
     "filelock": {"tracking"},
-    "pandas": {"runs", "statistics", "figures", "report", "sweeps", "study"},
-    "matplotlib": {"figures", "report", "study"},
+    "pandas": {"runs", "statistics", "figures", "report", "sweeps", "api"},
+    "matplotlib": {"figures", "report", "api"},
     "seaborn": {"figures"},
     "statsmodels": {"statistics"},
     "jinja2": {"report"},
     "rich": {"sweeps"},
+    "IPython": {"sweeps"},
     "yaml": {"sweeps"},
     "hydra": {"cli"},
     "omegaconf": {"cli"},

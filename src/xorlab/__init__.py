@@ -1,9 +1,29 @@
-"""xorlab: why a small network will not learn XOR."""
+"""xorlab: why a small network will not learn XOR. `docs/python.md` shows how to use it from Python."""
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xorlab.api import Run, Study, load, sweep, train
+
+__all__ = ["Run", "Study", "load", "sweep", "train"]
 
 __version__ = "0.1.0"
 
 # MLflow reads these when it is imported, which happens below this package only.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the names of `__all__` when they are first used: `import xorlab` alone takes no time."""
+    if name not in __all__:
+        raise AttributeError(f"module 'xorlab' has no attribute {name!r}")
+    from xorlab import api
+
+    globals().update({each: getattr(api, each) for each in __all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,13 +13,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
 
 from xorlab.errors import XorlabError
+from xorlab.sweeps.jobs import MOST
 
 RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)")
 HALF_OPEN = re.compile(r"[+-]?\d+\.\.|\.\.[+-]?\d+")
 ALONE = {"experiment": "an experiment is a sweep already; run one at a time"}
 """The groups that can't be swept, and why."""
-MOST = 1_000_000
-"""The largest sweep, in runs."""
 PREFIXES = {OverrideType.CHANGE: "", OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
 
 

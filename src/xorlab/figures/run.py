@@ -17,25 +17,35 @@ from xorlab.figures.palette import STYLE
 
 
 @matplotlib.rc_context(STYLE)
-def run_loss(losses: ArrayLike, *, levels: Mapping[str, float], title: str, width: float = PAGE) -> Figure:
+def run_loss(
+    losses: ArrayLike,
+    *,
+    levels: Mapping[str, float],
+    title: str,
+    epochs: ArrayLike | None = None,
+    width: float = PAGE,
+) -> Figure:
     """Draw one run's loss against the epoch.
 
     Parameters
     ----------
     losses
-        Shape (E,), one value an epoch from 0 on; NaN after the last.
+        Shape (E,); NaN after the last.
     levels
         The named levels where a network that ties points must rest, as in ``{"ln 2": 0.693}``.
     title
         The picture's title.
+    epochs
+        Shape (E,), ascending; every epoch from 0 on unless given.
     width
         Of the picture, in inches.
     """
     values = np.asarray(losses, dtype=float)
+    when = np.arange(len(values)) if epochs is None else np.asarray(epochs)
     figure = Figure(figsize=(width, 0.22 * width + 1.9), layout="constrained")
     ax = figure.subplots()
-    ax.plot(np.arange(len(values)), values, color="#222222", linewidth=1.6)
-    loss_axes(ax, last=int(np.isfinite(values).sum()) - 1, losses=values, levels=levels)
+    ax.plot(when, values, color="#222222", linewidth=1.6)
+    loss_axes(ax, last=int(when[np.isfinite(values)].max(initial=0)), losses=values, levels=levels)
     name_levels(ax, levels)
     ax.set_title(textwrap.fill(title, max(12, int(13 * width))))
     return figure

@@ -81,13 +81,21 @@ class Trials:
     restarts: tuple[Restarts, ...]
 
 
-def try_remedies(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> list[Trials]:
+def epochs(specs: Sequence[RunSpec]) -> int:
+    """Count the epochs that `try_remedies` trains: the runs again, and new runs. Continuations are few beside them."""
+    return sum(spec.epochs for spec in specs) + len(SEEDS) * sum(spec.epochs for spec in _settings(specs))
+
+
+def try_remedies(
+    specs: Sequence[RunSpec], *, converged_below: float = 0.1, progress: pool.Progress = lambda epochs: None
+) -> list[Trials]:
     """Train R runs again and try every remedy on each, runs of one shape together.
 
     Parameters
     ----------
     specs : the runs
     converged_below : see `diagnose`
+    progress : called with those of `epochs` that are done since the last call
 
     Raises
     ------
@@ -96,7 +104,7 @@ def try_remedies(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> l
     """
     ended: dict[int, tuple[int, Verdict]] = {}
     jobs: list[_Job] = []
-    for chunk in _train(specs, converged_below):
+    for chunk in _train(specs, converged_below, progress):
         assert chunk.trained is not None
         for index, (run, verdict) in enumerate(zip(chunk.places, chunk.verdicts, strict=True)):
             ended[run] = int(chunk.trained.epochs[index]), verdict
@@ -107,17 +115,18 @@ def try_remedies(specs: Sequence[RunSpec], *, converged_below: float = 0.1) -> l
     continued: dict[int, list[Continuation]] = {run: [] for run in ended}
     for job, continuation in _continue(jobs, converged_below):
         continued[job.run].append(continuation)
-    restarted = _restart(specs, converged_below)
+    restarted = _restart(specs, converged_below, progress)
     return [
         Trials(spec, *ended[run], tuple(sorted(continued[run], key=_rank)), restarted[replace(spec, seed=0)])
         for run, spec in enumerate(specs)
     ]
 
 
-def _train(specs: Sequence[RunSpec], converged_below: float) -> Iterator[pool.Chunk]:
+def _train(specs: Sequence[RunSpec], converged_below: float, progress: pool.Progress) -> Iterator[pool.Chunk]:
     """Train specifications of any shapes; of their losses only the first and the last are kept."""
     longest = max(spec.epochs for spec in specs)
-    for chunk in pool.stream(specs, converged_below=converged_below, log_every=longest, workers=None):
+    chunks = pool.stream(specs, converged_below=converged_below, log_every=longest, workers=None, progress=progress)
+    for chunk in chunks:
         if chunk.trained is None:
             raise XorlabError(f"the run must be trainable again; {chunk.error}")
         yield chunk
@@ -173,16 +182,27 @@ def _rank(continuation: Continuation) -> tuple[bool, float]:
     return True, verdict.final_loss if math.isfinite(verdict.final_loss) else math.inf
 
 
-def _restart(specs: Sequence[RunSpec], converged_below: float) -> dict[RunSpec, tuple[Restarts, ...]]:
+def _restarts(specs: Sequence[RunSpec]) -> dict[RunSpec, list[Remedy]]:
+    """Return the remedies for new runs of each setting, which is a specification with seed 0."""
+    return {setting: changes.restarts(setting) for setting in {replace(spec, seed=0): None for spec in specs}}
+
+
+def _settings(specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Return every changed setting, each once."""
+    return list({remedy.spec: None for tried in _restarts(specs).values() for remedy in tried})
+
+
+def _restart(
+    specs: Sequence[RunSpec], converged_below: float, progress: pool.Progress
+) -> dict[RunSpec, tuple[Restarts, ...]]:
     """Train new runs, one a seed, in every changed setting of every run; runs that differ in the seed share them.
 
     The keys are the specifications with seed 0.
     """
-    remedies = {setting: changes.restarts(setting) for setting in {replace(spec, seed=0): None for spec in specs}}
-    settings = list({remedy.spec: None for tried in remedies.values() for remedy in tried})
+    remedies, settings = _restarts(specs), _settings(specs)
     new = [replace(setting, seed=seed) for setting in settings for seed in SEEDS]
     converged = dict.fromkeys(settings, 0)
-    for chunk in _train(new, converged_below) if new else ():
+    for chunk in _train(new, converged_below, progress) if new else ():
         for place, verdict in zip(chunk.places, chunk.verdicts, strict=True):
             converged[settings[place // len(SEEDS)]] += verdict.outcome == "converged"
     counted = {

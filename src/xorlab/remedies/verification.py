@@ -57,11 +57,22 @@ def verify(run: StoredRun, uri: str | None = None) -> Comparison:
         Where the record has none of the run's losses, or the weights that it started from are gone.
     """
     epochs, losses = single.losses(run, uri)
-    trained = training.train([run.spec], initial=_initial_weights(run, uri))
+    trained = retrain(run, uri)
     if not epochs.size and trained.epochs[0]:
         raise XorlabError(f"RUN must have losses on record; got {run.run_id}, which has none")
     log_every = int(run.tags[LOG_EVERY]) if LOG_EVERY in run.tags else None
     return compare(epochs, losses, run.metrics.get("final_loss", np.nan), trained, log_every=log_every)
+
+
+def retrain(run: StoredRun, uri: str | None = None) -> Trained:
+    """Train a recorded run again: an ensemble of one.
+
+    Raises
+    ------
+    XorlabError
+        Where the weights that it started from are gone.
+    """
+    return training.train([run.spec], initial=_initial_weights(run, uri))
 
 
 def _initial_weights(run: StoredRun, uri: str | None) -> dict[str, Array] | None:
@@ -69,7 +80,7 @@ def _initial_weights(run: StoredRun, uri: str | None) -> dict[str, Array] | None
     path = run.spec.init.path
     if path is None:
         return None
-    weights = single.initial_weights(run, uri)
+    weights = single.weights(run, uri)
     if weights is None and not Path(path).is_file():
         raise XorlabError(f"run {run.run_id} must carry {single.INITIAL_WEIGHTS}, or {path} must be there; neither is")
     return weights

@@ -8,7 +8,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from xorlab.errors import XorlabError
-from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame, log_spaced_epochs
+from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame, thin
 from xorlab.tracking import artifacts, store
 
 PAGE = 1000
@@ -59,13 +59,7 @@ class ClientReader:
         return frame(rows, CURVE)
 
     def thinned(self, ids: Sequence[str], *, points: int) -> pd.DataFrame:
-        losses = self.losses(ids)
-        if losses.empty:
-            return losses
-        longest = losses["run_id"].iloc[int(losses["epoch"].argmax())]
-        epochs = log_spaced_epochs(losses["epoch"][losses["run_id"] == longest], points)
-        last = losses["epoch"] == losses.groupby("run_id")["epoch"].transform("max")
-        return losses[last | losses["epoch"].isin(epochs)]
+        return thin(self.losses(ids), points)
 
     def artifact(self, run_id: str, name: str) -> bytes | None:
         with store.reported(self._uri):

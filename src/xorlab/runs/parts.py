@@ -43,3 +43,13 @@ def log_spaced_epochs(epochs: "pd.Series[int]", points: int) -> NDArray[np.int64
     """Return at most `points` of the epochs of a run, even on a log scale, the first and the last included."""
     sorted_epochs = np.unique(epochs)
     return sorted_epochs[log_spaced(sorted_epochs, points)]
+
+
+def thin(losses: pd.DataFrame, points: int) -> pd.DataFrame:
+    """Keep the losses at `log_spaced_epochs` of the longest run, and each run's last."""
+    if losses.empty:
+        return losses
+    longest = losses["run_id"].iloc[int(losses["epoch"].argmax())]
+    epochs = log_spaced_epochs(losses["epoch"][losses["run_id"] == longest], points)
+    last = losses["epoch"] == losses.groupby("run_id")["epoch"].transform("max")
+    return losses[last | losses["epoch"].isin(epochs)]

@@ -106,19 +106,25 @@ def losses(run: StoredRun, uri: str | None = None) -> tuple[NDArray[np.int64], A
     return table["epoch"].to_numpy(np.int64), table["loss"].to_numpy(np.float64)
 
 
-def initial_weights(run: StoredRun, uri: str | None = None) -> dict[str, Array] | None:
-    """Read the recorded initial weights of a run: W1 (1, D, H), b1 (1, H), W2, … as an ensemble of one.
+def weights(run: StoredRun, uri: str | None = None, *, file: str = INITIAL_WEIGHTS) -> dict[str, Array] | None:
+    """Read recorded weights of a run: W1 (1, D, H), b1 (1, H), W2, … as an ensemble of one.
+
+    Parameters
+    ----------
+    run : the run
+    uri : the tracking store
+    file : the artifact that holds them
 
     Returns
     -------
     None where neither the run nor the sweep that it belongs to carries them.
     """
     reader = open_reader(store.uri(uri))
-    content = reader.artifact(run.run_id, INITIAL_WEIGHTS)
+    content = reader.artifact(run.run_id, file)
     if content is not None:
         return {name: array[None] for name, array in _arrays(content).items()}
     parent = run.tags.get(PARENT)
-    content = None if parent is None else reader.artifact(parent, INITIAL_WEIGHTS)
+    content = None if parent is None else reader.artifact(parent, file)
     arrays = {} if content is None else _arrays(content)
     for shape in {key.rpartition("/")[0] for key in arrays}:
         rows = np.flatnonzero(arrays[f"{shape}/run_id"] == run.run_id)

@@ -54,9 +54,14 @@ def load(
     parent = None if sweep is None else _find(sweeps(address, experiment=experiment), sweep)
     reader = open_reader(address, search=filter or None)
     found = reader.runs(experiment_id(reader, experiment), tag=(PARENT, parent) if parent else None)
-    table = _table(found, kind="run")
-    order = [*(key for key in PARAMETERS if key in table), "start", "run_id"]
-    return table.sort_values(order, ignore_index=True)
+    return table(found)
+
+
+def table(parts: Parts) -> pd.DataFrame:
+    """Return runs as `load` does, from what the store or anyone else says of them."""
+    found = _table(parts, kind="run")
+    order = [*(key for key in PARAMETERS if key in found), "start", "run_id"]
+    return found.sort_values(order, ignore_index=True)
 
 
 def sweeps(uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame:

@@ -99,7 +99,7 @@ def overrides(spec: RunSpec) -> list[str]:
     ).parameters()
     values = {key: value for key, value in spec.parameters().items() if near.get(key) != value}
     values.pop("init.sha256", None)
-    return chosen + [f"{key}={_typed(value)}" for key, value in values.items()]
+    return chosen + [f"{key}={typed(value)}" for key, value in values.items()]
 
 
 def command(words: Iterable[str]) -> str:
@@ -112,9 +112,9 @@ def program() -> str:
     return os.environ.get(PROGRAM, "python train.py")
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """Write a value in Hydra's grammar; a text with special characters goes in quotes."""
-    if isinstance(value, list | bool):
+    if isinstance(value, list | tuple | bool | None):
         return json.dumps(value, separators=(",", ":"))
     if not isinstance(value, str) or re.fullmatch(r"[\w./+-]+", value):
         return str(value)

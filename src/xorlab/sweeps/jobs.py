@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xorlab.spec import RunSpec
+from xorlab.spec.text import title
 from xorlab.tracking.passwords import shown
+
+MOST = 1_000_000
+"""The largest sweep, in runs."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class Job:
         if tracking.get("uri"):
             hidden = {**tracking, "uri": shown(str(tracking["uri"]))}
             object.__setattr__(self, "config", {**self.config, "tracking": hidden})
+
+    @property
+    def name(self) -> str:
+        """The run's name: what is swept, as typed, else its title."""
+        return " ".join(f"{key}={text}" for key, text in self.swept.items()) or title(self.spec)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from xorlab.diagnosis import levels
 from xorlab.numerics.thinning import log_spaced
 from xorlab.spec.options import Options
-from xorlab.spec.text import title
 from xorlab.sweeps import recording
 from xorlab.sweeps.jobs import Job, JobResult
 from xorlab.sweeps.pool import Chunk
@@ -51,7 +50,7 @@ class Results:
         """Write a chunk's runs to MLflow and return their outcomes."""
         places = chunk.places
         if chunk.trained is None:
-            record = recording.failure(chunk, self.jobs[places[0]].spec, self._name(places[0]))
+            record = recording.failure(chunk, self.jobs[places[0]].spec, self.jobs[places[0]].name)
             self.results[places[0]] = JobResult(tracker.write([record], parent=parent)[0], None, None, chunk.error)
             return ["failed"]
         keep = self._artifacts() == "run"
@@ -60,7 +59,7 @@ class Results:
             recording.run(
                 chunk,
                 index,
-                self._name(place),
+                self.jobs[place].name,
                 log_every=every,
                 artifacts=recording.files(chunk, index, self.jobs[place].config) if keep else {},
             )
@@ -131,7 +130,3 @@ class Results:
 
     def _artifacts(self) -> str:
         return self.options.artifacts or ("run" if len(self.jobs) <= OWN_FILES else "sweep")
-
-    def _name(self, place: int) -> str:
-        job = self.jobs[place]
-        return " ".join(f"{key}={text}" for key, text in job.swept.items()) or title(job.spec)
