@@ -34,7 +34,6 @@ FOREIGN = {
     "filelock": {"tracking"},
     "pandas": {"runs", "statistics", "figures", "report", "sweeps", "api"},
     "matplotlib": {"figures", "report", "api"},
-    "seaborn": {"figures"},
     "statsmodels": {"statistics"},
     "jinja2": {"report"},
     "rich": {"sweeps"},
@@ -45,7 +44,7 @@ FOREIGN = {
 }
 """The packages that may import each library."""
 
-HEAVY = ("matplotlib", "mlflow", "pandas", "scipy", "seaborn", "sqlalchemy", "statsmodels")
+HEAVY = ("matplotlib", "mlflow", "pandas", "scipy", "sqlalchemy", "statsmodels")
 
 
 def files(package):
@@ -146,7 +145,7 @@ def test_what_is_heavy_waits_until_it_is_known_that_the_command_line_is_good():
 
 
 def test_a_sweep_does_without_what_only_the_analysis_needs():
-    assert not {"matplotlib", "seaborn", "statsmodels"} & set(loaded("import xorlab.sweeps.runner"))
+    assert not {"matplotlib", "statsmodels"} & set(loaded("import xorlab.sweeps.runner"))
 
 
 def test_the_pictures_of_one_run_need_matplotlib_alone():

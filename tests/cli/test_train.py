@@ -17,7 +17,7 @@ import commands
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     *("filelock", "jinja2", "matplotlib", "mlflow", "pandas", "pyarrow", "rich"),
-    *("scipy", "seaborn", "sqlalchemy", "statsmodels"),
+    *("scipy", "sqlalchemy", "statsmodels"),
 )
 KEYS = "see python train.py --help"
 

@@ -76,12 +76,10 @@ def log_epochs(ax: Axes, last: float, *, first: float = 0.0) -> None:
     steps = (1, 2, 5) if right < 100.0 * left else (1,)
     ticks = [step * 10**power for power in range(int(math.log10(right)) + 1) for step in steps]
     ax.xaxis.set_major_locator(FixedLocator([0, *ticks]))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda epoch, _: _thousands(epoch)))
+    ax.xaxis.set_major_formatter(
+        FuncFormatter(lambda epoch, _: f"{epoch / 1000:g}k" if epoch >= 1000 else f"{epoch:g}")
+    )
     ax.xaxis.set_minor_locator(NullLocator())
-
-
-def _thousands(epoch: float) -> str:
-    return f"{epoch / 1000:g}k" if epoch >= 1000 else f"{epoch:g}"
 
 
 def name_levels(ax: Axes, levels: Mapping[str, float]) -> None:

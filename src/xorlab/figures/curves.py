@@ -76,7 +76,10 @@ def sweep_curves(
     for place, (ax, (values, group)) in enumerate(zip(grid, groups, strict=True)):
         _draw(ax, panels.get(place, drawn[:0]), levels, runs=len(group))
         factors = by[-1:] if full and place < columns else () if full else by
-        ax.set_title(folded(_heading(factors, values, group), inches=across - 0.15, size=size), fontsize=size)
+        converged = int((group["outcome"] == "converged").sum())
+        setting = label(factors, values[len(values) - len(factors) :])
+        heading = f"{setting}\n{converged:,} of {len(group):,} converged".strip()
+        ax.set_title(folded(heading, inches=across - 0.15, size=size), fontsize=size)
         outer(ax, left=place % columns == 0, bottom=place + columns >= len(groups))
         if full and place % columns == 0:
             ax.set_ylabel(f"{folded(label(by[:-1], values[:-1]), inches=LABEL_HEIGHT, size=9)}\nloss")
@@ -101,13 +104,6 @@ def _columns(groups: Sequence[tuple[tuple[Any, ...], Any]], *, width: float) -> 
     if rows > 1 and last <= most and rows * last == len(groups):
         return last, True
     return min(len(groups), most, 3 if len(groups) <= 9 else 4), False
-
-
-def _heading(factors: Sequence[str], values: Any, group: pd.DataFrame) -> str:
-    """Return a panel's setting and, on a line of its own, how many of its runs converged."""
-    converged = int((group["outcome"] == "converged").sum())
-    setting = label(factors, values[len(values) - len(factors) :])
-    return f"{setting}\n{converged:,} of {len(group):,} converged".strip()
 
 
 def loss_curves(curves: pd.DataFrame, runs: pd.DataFrame, levels: Mapping[str, float], *, ax: Axes) -> Axes:

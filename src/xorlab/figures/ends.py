@@ -37,7 +37,9 @@ def final_losses(
     _dots(ax, [group.set_index("final_loss")["outcome"] for group in groups], span=np.linspace(0.0, top, DOT_BINS))
     ax.set(xlim=(-0.02 * top, 1.02 * top), xlabel="final loss")
     _name_levels(ax, levels, top=top, inches=width - 1.9)
-    _at_right(ax, [f"n = {len(group):,}" for group in groups])
+    for row, group in enumerate(groups):
+        at: Any = {"transform": ax.get_yaxis_transform(), "va": "center"}
+        ax.text(1.01, row, f"n = {len(group):,}", fontsize=8, color="#444444", **at)
     higher = (losses > top).sum()
     said = f"at the right edge: {higher:,} higher, up to {losses.max():.3g}" if higher else ""
     if runs.empty:
@@ -100,9 +102,3 @@ def _dots(ax: Axes, rows: Sequence["pd.Series[str]"], *, span: NDArray[np.float6
         style: Any = {"s": 16 if total <= 400 else 3, "linewidths": 0, "rasterized": total > 2000}
         tones = row.map({name: colour(name) for name in rank}).to_numpy()[order]
         ax.scatter(row.index.to_numpy()[order], place + offset, c=tones.tolist(), **style)
-
-
-def _at_right(ax: Axes, texts: Sequence[str]) -> None:
-    """Write a text at the right end of each row."""
-    for row, text in enumerate(texts):
-        ax.text(1.01, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color="#444444")

@@ -37,9 +37,10 @@ def headline(figure: Figure, title: str) -> None:
 
 def note(figure: Figure, words: str) -> None:
     """Write below a picture, which grows by that, what its marks mean."""
-    said = _folded(words, figure)
-    figure.supxlabel(said, x=0.01, ha="left", fontsize=_small(figure), color="#444444")
-    _grow(figure, 0.08 + _lines(said, _small(figure)))
+    size = _small(figure)
+    said = folded(words, inches=figure.get_figwidth() - 0.2, size=size)
+    figure.supxlabel(said, x=0.01, ha="left", fontsize=size, color="#444444")
+    _grow(figure, 0.08 + _lines(said, size))
 
 
 def _grow(figure: Figure, inches: float) -> None:
@@ -55,21 +56,13 @@ def _small(figure: Figure) -> float:
     return 8.0 if figure.get_figwidth() >= PAGE_WIDE else 7.0
 
 
-def _folded(words: str, figure: Figure) -> str:
-    return folded(words, inches=figure.get_figwidth() - 0.2, size=_small(figure))
-
-
 def folded(text: str, *, inches: float, size: float) -> str:
     """Break each line of a text where it would be wider than `inches`."""
-    lines = [
-        _fill(line, max(6, int(len(line) * inches / breadth(line, size=size)))) if line else line
-        for line in text.split("\n")
-    ]
+    lines = []
+    for line in text.split("\n"):
+        characters = max(6, int(len(line) * inches / breadth(line, size=size))) if line else 6
+        lines.append(textwrap.fill(line, characters, break_long_words=False, break_on_hyphens=False))
     return "\n".join(lines)
-
-
-def _fill(line: str, characters: int) -> str:
-    return textwrap.fill(line, characters, break_long_words=False, break_on_hyphens=False)
 
 
 def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
@@ -80,7 +73,7 @@ def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
     widest = max(breadth(str(handle.get_label()), size=size) for handle in handles) + 5.2 * size / 72
     columns = min(len(handles), max(1, int((figure.get_figwidth() - 0.1) / widest)))
     style: Any = {"alignment": "left", "title_fontsize": _small(figure), "fontsize": size, "columnspacing": 1.5}
-    head = _folded(title, figure) if title else None
+    head = folded(title, inches=figure.get_figwidth() - 0.2, size=_small(figure)) if title else None
     figure.legend(handles=list(handles), loc="outside lower left", ncols=columns, title=head, **style)
     _grow(
         figure, 0.15 + -(-len(handles) // columns) * 1.7 * size / 72 + (_lines(head, _small(figure)) if head else 0.0)
@@ -90,14 +83,13 @@ def legend(figure: Figure, handles: Sequence[Any], *, title: str = "") -> None:
 def outcome_legend(figure: Figure, runs: "pd.DataFrame", *, title: str = "", dots: bool = False) -> None:
     """Name the outcomes in `runs`, each with its stroke, or as dots, and its count."""
     counts = runs["outcome"].value_counts()
-    legend(figure, [_handle(name, counts[name], dots=dots) for name in ordered(counts.index)], title=title)
-
-
-def _handle(outcome: str, count: int, *, dots: bool) -> Line2D:
-    line: Any = {"linestyle": stroke(outcome), "linewidth": 2.2}
-    look = {"marker": "o", "markersize": 5, "linestyle": ""} if dots else line
-    said = f"{phrase(outcome)} ({count:,} {'run' if count == 1 else 'runs'})"
-    return Line2D([], [], color=colour(outcome), label=said, **look)
+    handles = []
+    for name in ordered(counts.index):
+        line: Any = {"linestyle": stroke(name), "linewidth": 2.2}
+        look = {"marker": "o", "markersize": 5, "linestyle": ""} if dots else line
+        said = f"{phrase(name)} ({counts[name]:,} {'run' if counts[name] == 1 else 'runs'})"
+        handles.append(Line2D([], [], color=colour(name), label=said, **look))
+    legend(figure, handles, title=title)
 
 
 def remark(ax: Axes, text: str) -> None:

@@ -104,6 +104,7 @@ def _cells(
     """Write into the cells as much as there is room for, and hatch those that are incomplete."""
     least = float(columns.shares().min()) * size[0], float(rows.shares().min()) * size[1]
     ramp, x, y = _ramp(chosen["outcome"].iloc[0]), _centres(columns), _centres(rows)
+    size_of_words = float(np.clip(least[0] * 12, 6.2, 8.0)) if _roomy(least) else 6.5
     across_edges, down_edges = columns.edges(), rows.edges()
     for row, column, cell in zip(i, j, chosen.to_dict("records"), strict=True):
         ground = to_hex(ramp(cell["rate"]))
@@ -114,7 +115,7 @@ def _cells(
             ax.add_patch(Rectangle((left, low), right - left, high - low, facecolor="none", **look))
         if words := _words(cell, least, with_n=with_n):
             back: Any = {"facecolor": ground, "edgecolor": "none", "pad": 1.0} if incomplete else None
-            place: Any = {"ha": "center", "va": "center", "fontsize": _size(least), "bbox": back}
+            place: Any = {"ha": "center", "va": "center", "fontsize": size_of_words, "bbox": back}
             ax.text(x[column], y[row], words, color=ink(ground), **place)
 
 
@@ -133,15 +134,6 @@ def _roomy(least: tuple[float, float]) -> bool:
 def _legible(least: tuple[float, float]) -> bool:
     """Tell whether a cell holds its rate."""
     return least[0] >= LEGIBLE[0] and least[1] >= LEGIBLE[1]
-
-
-def _size(least: tuple[float, float]) -> float:
-    return float(np.clip(least[0] * 12, 6.2, 8.0)) if _roomy(least) else 6.5
-
-
-def _same_n(chosen: pd.DataFrame) -> bool:
-    """Tell whether all cells have as many runs, and all of them: then n is said once, below the maps."""
-    return chosen["n"].nunique() == 1 and not ("intended" in chosen and (chosen["intended"] > chosen["n"]).any())
 
 
 def _words(cell: dict[Any, Any], least: tuple[float, float], *, with_n: bool) -> str:
@@ -190,7 +182,8 @@ def convergence_maps(
     height = 0.5 + -(-len(groups) // beside) * (inches[1] + heading)
     figure = Figure(figsize=(width, max(height, 1.0)), layout="constrained")
     grid = figure.subplots(-(-len(groups) // beside), beside, sharex=True, sharey=True, squeeze=False)
-    same_n = _same_n(chosen)
+    incomplete = "intended" in chosen and bool((chosen["intended"] > chosen["n"]).any())
+    same_n = chosen["n"].nunique() == 1 and not incomplete  # then n stands once, below the maps
     for ax, name, (_, group) in zip(grid.flat, names, groups, strict=False):
         _map(group, columns, rows, ax=ax, size=inches, with_n=not same_n)
         ax.set_title(name, fontsize=size)
@@ -201,7 +194,9 @@ def convergence_maps(
     happens = "does a run converge" if outcome == "converged" else f"is a run {phrase(outcome)}"
     headline(figure, title or f"How often {happens}?")
     least = inches[0] * columns.shares().min(initial=1.0), inches[1] * rows.shares().min(initial=1.0)
-    _say_what_cells_say(figure, chosen, least, same_n=same_n)
+    cells = f"rate (Wilson's 95 % interval){'' if same_n else ', n runs'}; " if _roomy(least) else ""
+    cells += counted(chosen["n"].tolist(), each=" runs in each cell")
+    note(figure, cells + ("; hatched: fewer runs than were planned" if incomplete else ""))
     if len(chosen) and not (_roomy(least) or _legible(least)):
         shades = ScalarMappable(Normalize(0, 100), _ramp(outcome))
         figure.colorbar(shades, ax=grid, label="rate, %", aspect=30, pad=0.01)
@@ -224,13 +219,3 @@ def _sides(rates: pd.DataFrame, by: Sequence[str]) -> tuple[str | None, str | No
         return by[-1], by[-2], list(by[:-2])
     words = scale(by[0], rates[by[0]]).kind == "categories"
     return (None, by[0], []) if words and rates[by[0]].nunique() > 5 else (by[0], None, [])
-
-
-def _say_what_cells_say(figure: Figure, chosen: pd.DataFrame, least: tuple[float, float], *, same_n: bool) -> None:
-    """Write below the maps what their cells hold."""
-    runs = counted(chosen["n"].tolist(), each=" runs in each cell")
-    rate = f"rate (Wilson's 95 % interval){'' if same_n else ', n runs'}; " if _roomy(least) else ""
-    words = rate + runs
-    if "intended" in chosen and (chosen["intended"] > chosen["n"]).any():
-        words += "; hatched: fewer runs than were planned"
-    note(figure, words)

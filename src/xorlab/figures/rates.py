@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.transforms import ScaledTranslation
 
 from xorlab.diagnosis.outcomes import ordered, phrase
 from xorlab.figures.axes import PAGE
@@ -158,8 +158,9 @@ def _line(ax: Axes, one: Series, placed: Scale, *, shift: float, upright: bool) 
     """Draw one line: intervals, points joined where the factor is numbers, hollow where runs are missing."""
     rates = one.rates.assign(at=placed.place(one.rates[placed.factor])).sort_values("at")
     small = len(placed.values) > MAX_LARGE_MARKS
-    aside = _aside(ax, 4.5 * shift * (0.0 if small else 1.0), upright=upright)
-    look: Any = {"color": one.colour, "transform": aside}
+    aside = 0.0 if small else 4.5 * shift / 72  # inches along the factor's axis, so that intervals do not overlap
+    move = ScaledTranslation(*((0.0, -aside) if upright else (aside, 0.0)), ax.figure.dpi_scale_trans)
+    look: Any = {"color": one.colour, "transform": ax.transData + move}
     bars: Any = {"linewidth": 0.7 if small else 1.4, "alpha": 0.6 if small else 1.0, **look}
     (ax.hlines if upright else ax.vlines)(rates["at"], rates["low"], rates["high"], **bars)
     if placed.kind != "categories":
@@ -169,12 +170,6 @@ def _line(ax: Axes, one: Series, placed: Scale, *, shift: float, upright: bool) 
         points = (kept["rate"], kept["at"]) if upright else (kept["at"], kept["rate"])
         dots: Any = {"marker": one.marker, "linestyle": "", "markersize": 2 if small else 5.5, "zorder": 3}
         ax.plot(*points, markerfacecolor=face, markeredgewidth=1.2, **dots, **look)
-
-
-def _aside(ax: Axes, points: float, *, upright: bool) -> Transform:
-    """Return the data's transform moved by some points along the factor's axis, so that intervals do not hide."""
-    move = (0.0, -points / 72) if upright else (points / 72, 0.0)
-    return ax.transData + ScaledTranslation(*move, ax.figure.dpi_scale_trans)
 
 
 def _bounds(

@@ -203,7 +203,7 @@ def fates(
     converged = rates[rates["outcome"] == "converged"].sort_values(
         ["rate", "n", "signs"], ascending=[False, False, True]
     )
-    rows = {_written(signs): _ends(rates[rates["signs"] == signs], signs) for signs in converged["signs"]}
+    rows = {signs.replace("-", "−"): _ends(rates[rates["signs"] == signs], signs) for signs in converged["signs"]}
     figure, (ax,), inches = _page([rows], width=width, heading=0.0)
     intervals = list(zip(converged["low"], converged["high"], strict=True))
     _bars(ax, rows, inches=inches, taken=intervals)
@@ -223,10 +223,6 @@ def fates(
     legend(figure, [*handles, interval] if rows else [], title=note + (decided if certain else ""))
     headline(figure, title)
     return figure
-
-
-def _written(signs: str) -> str:
-    return signs.replace("-", "−")
 
 
 def _ends(rates: pd.DataFrame, signs: str) -> list[Part]:

@@ -54,7 +54,8 @@ def survival_curves(
     survival = survival.assign(left=_left(survival, by))
     groups = settings(survival, by[:-1])
     if len(groups) > MAX_SURVIVAL_PANELS:
-        survival, by = survival.assign(setting=_joined(survival, by)), ["setting"]
+        survival = survival.assign(setting=survival[list(by)].map(short).agg(", ".join, axis=1))
+        by = ["setting"]
         groups = settings(survival, ())
     looks = _looks(survival, by)
     columns = min(len(groups), max(1, int(width / 1.65)), 2 if len(groups) in (2, 4) else 3)
@@ -70,10 +71,6 @@ def survival_curves(
     _name(figure, grid, survival, by, looks)
     headline(figure, title)
     return figure
-
-
-def _joined(survival: pd.DataFrame, by: Sequence[str]) -> "pd.Series[str]":
-    return survival[list(by)].map(short).agg(", ".join, axis=1)
 
 
 def _looks(survival: pd.DataFrame, by: Sequence[str]) -> dict[str, tuple[str, Any]]:
@@ -98,8 +95,10 @@ def _panel(ax: Axes, group: pd.DataFrame, by: Sequence[str], looks: dict[str, tu
         return
     parts = [(looks[short(values[0]) if values else ""], own) for values, own in settings(group, by[-1:])]
     few = len(looks) <= MAX_NAMED_CURVES
+    line: Any = {"linewidth": 1.8, "alpha": 1.0} if few else {"linewidth": 0.8, "alpha": 0.8}
     for (tone, dashes), own in parts:
-        _steps(ax, own, color=tone, linestyle=dashes, linewidth=1.8 if few else 0.8, alpha=1.0 if few else 0.8)
+        epochs, shares = [0.0, *own["epoch"]], [1.0, *own["survival"]]  # all runs at first
+        ax.step(epochs, shares, where="post", color=tone, linestyle=dashes, **line)
     for (tone, _), own in parts if few else []:
         low, high = own["low"].fillna(0.0), own["high"].fillna(1.0)
         ax.fill_between(own["epoch"], low, high, step="post", color=tone, alpha=0.13, linewidth=0)
@@ -107,15 +106,6 @@ def _panel(ax: Axes, group: pd.DataFrame, by: Sequence[str], looks: dict[str, tu
     own_tones = [looks[name][0] for name in (left[by[-1]].map(short) if by else [""] * len(left))]
     crosses: Any = {"marker": "+", "s": 34 if few else 10, "linewidths": 1.2 if few else 0.5, "zorder": 3}
     ax.scatter(left["epoch"], left["survival"], c=own_tones, **crosses)
-
-
-def _steps(ax: Axes, own: pd.DataFrame, **style: Any) -> None:
-    """Draw a curve of steps that begins at epoch 0 with all runs."""
-    import seaborn as sns
-
-    begun = pd.concat([own[:1].assign(epoch=0.0, survival=1.0), own], ignore_index=True)
-    steps: Any = {"drawstyle": "steps-post", "estimator": None, "legend": False}
-    sns.lineplot(begun, x="epoch", y="survival", ax=ax, **steps, **style)
 
 
 def _left(survival: pd.DataFrame, by: Sequence[str]) -> "pd.Series[Any]":

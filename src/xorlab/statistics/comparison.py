@@ -82,10 +82,14 @@ def compare(
     pairs = Pairs.of(runs, within, columns, neighbours=neighbours)
     hit = (runs["outcome"] == outcome).to_numpy()
     alone = np.bincount(2 * pairs.number + ~hit, minlength=2 * len(pairs.values)).reshape(-1, 2).tolist()
-    rows = [
-        (*pairs.names(a, b), *_compared(table, alone[a], alone[b]))
-        for (a, b), table in zip(pairs, _tables(pairs, partner, hit), strict=True)
-    ]
+    rows = []
+    for (a, b), table in zip(pairs, _tables(pairs, partner, hit), strict=True):
+        n_a, n_b = sum(alone[a]), sum(alone[b])
+        if 2 * sum(table) >= max(n_a, n_b):
+            found = [sum(table), *table, n_a, n_b, *_paired(*table), "paired"]
+        else:
+            found = [*[pd.NA] * 5, n_a, n_b, *_unpaired(*alone[a], *alone[b]), "unpaired"]
+        rows.append([*pairs.names(a, b), *found])
     names = [*within, "a", "b", *COLUMN_TYPES]
     frame = pd.DataFrame(rows, columns=[name for name in names if name != "p_holm"])
     return frame.assign(p_holm=holm(frame["p"]))[names].astype(COLUMN_TYPES)
@@ -130,13 +134,9 @@ class Pairs:
 
     def names(self, a: int, b: int) -> tuple[Any, ...]:
         """Return the values that two settings share, then the value or label of each."""
-        first, second = self.values[a], self.values[b]
-        return *first[: self.within], *(_name(self.factors, own[self.within :]) for own in (first, second))
-
-
-def _name(factors: Sequence[str], values: Sequence[Any]) -> Any:
-    """Return the value of a lone factor, or the label of several."""
-    return values[0] if len(factors) == 1 else label(factors, values)
+        own = (self.values[setting][self.within :] for setting in (a, b))
+        names = (values[0] if len(self.factors) == 1 else label(self.factors, values) for values in own)
+        return *self.values[a][: self.within], *names
 
 
 def _tables(pairs: Pairs, partner: Counts, hit: NDArray[np.bool_]) -> list[list[int]]:
@@ -160,14 +160,6 @@ def _tables(pairs: Pairs, partner: Counts, hit: NDArray[np.bool_]) -> list[list[
         own, found = own[same], found[same]
         np.add.at(tables, (pair_of[number[own]], 2 * ~hit[own] + ~hit[found]), 1)
     return tables.tolist()
-
-
-def _compared(table: Sequence[int], a: Sequence[int], b: Sequence[int]) -> list[Any]:
-    """Return a row's counts, rates and tests, given the table of partners and each setting's hits and misses."""
-    n_a, n_b = sum(a), sum(b)
-    if 2 * sum(table) >= max(n_a, n_b):
-        return [sum(table), *table, n_a, n_b, *_paired(*table), "paired"]
-    return [*[pd.NA] * 5, n_a, n_b, *_unpaired(*a, *b), "unpaired"]
 
 
 def holm(p: "pd.Series[float]") -> NDArray[np.float64]:

@@ -48,30 +48,30 @@ def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None
         Where a column of `by` is not in the plan and has more than one value in the runs.
     """
     planned = _seen(runs, by) if plan is None else _of_plan(runs, by, plan)
-    facts = _facts(runs).groupby(_rows(runs, planned)).sum().reindex(planned.index, fill_value=0)
-    done, failed, started = facts["done"] > 0, facts["failed"] > 0, facts["started"] > 0
+    has_outcome = runs["outcome"].notna()
+    made = runs["numerics"] if "numerics" in runs else pd.Series(index=runs.index, dtype="str")
+    facts = {
+        "started": True,
+        "done": has_outcome,
+        "failed": runs["status"] == "FAILED",
+        "foreign": has_outcome & made.notna() & (made.astype("str") != str(NUMERICS)),
+    }
+    each = pd.DataFrame(facts, index=runs.index).astype("int64")
+    found = each.groupby(_rows(runs, planned)).sum().reindex(planned.index, fill_value=0)
+    done, failed, started = found["done"] > 0, found["failed"] > 0, found["started"] > 0
     counts = {
         "intended": True,
         "done": done,
         "failed": ~done & failed,
         "unfinished": ~done & ~failed & started,
         "missing": ~started,
-        "duplicated": facts["done"] > 1,
-        "foreign": facts["foreign"] > 0,
+        "duplicated": found["done"] > 1,
+        "foreign": found["foreign"] > 0,
     }
     values, number = numbered(planned, by)
     totals = pd.DataFrame(counts, index=planned.index).astype("int64").groupby(number).sum()
     rows = [(*setting, *count) for setting, count in zip(values, totals.itertuples(index=False), strict=False)]
     return pd.DataFrame(rows, columns=[*by, *COUNTS]).astype(dict.fromkeys(COUNTS, "int64"))
-
-
-def _facts(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what coverage asks of each run, as 0 and 1: started, done, failed, foreign."""
-    done = runs["outcome"].notna()
-    made = runs["numerics"] if "numerics" in runs else pd.Series(index=runs.index, dtype="str")
-    foreign = done & made.notna() & (made.astype("str") != str(NUMERICS))
-    facts = {"started": True, "done": done, "failed": runs["status"] == "FAILED", "foreign": foreign}
-    return pd.DataFrame(facts, index=runs.index).astype("int64")
 
 
 def _rows(runs: pd.DataFrame, planned: pd.DataFrame) -> "pd.Series[float]":

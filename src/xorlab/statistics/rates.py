@@ -111,13 +111,12 @@ def more_seeds(count: int, n: int, *, width: float) -> int:
         raise XorlabError(f"count must be from 0 to n, and n at least 1; got {count} of {n}")
     if not 0.0 < width < 1.0:
         raise XorlabError(f"width must be between 0 and 1; got {width:g}")
-    most = max(n, math.ceil((Z / width) ** 2))
-    return bisect_left(range(n, most), True, key=lambda total: _width(count / n, total) <= width)
+    variance, most = count / n * (1.0 - count / n), max(n, math.ceil((Z / width) ** 2))
 
+    def narrow(n: int) -> bool:
+        return 2.0 * Z * math.sqrt(variance * n + Z**2 / 4.0) / (n + Z**2) <= width
 
-def _width(rate: float, n: int) -> float:
-    """Return the width of Wilson's interval for a rate that need not be a whole count of n."""
-    return 2.0 * Z * math.sqrt(rate * (1.0 - rate) * n + Z**2 / 4.0) / (n + Z**2)
+    return bisect_left(range(n, most), True, key=narrow)
 
 
 def sentence(count: int, n: int, outcome: str = "converged") -> str:

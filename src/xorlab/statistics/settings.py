@@ -45,18 +45,14 @@ def natural(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
         pieces = re.split(r"(\d+)", value)
         return 1, [int(piece) if piece.isdigit() else piece for piece in pieces]
-    return (2, 0) if _missing(value) else (0, value)
+    return (2, 0) if pd.isna(value) else (0, value)
 
 
 def short(value: Any) -> str:
     """Return a setting's value as a label: a float by %g, a dash for what does not apply, else as it is."""
-    if _missing(value):
+    if pd.isna(value):
         return "–"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _missing(value: Any) -> bool:
-    return bool(pd.isna(value))
 
 
 def factor_label(factor: str) -> str:

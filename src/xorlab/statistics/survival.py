@@ -141,7 +141,10 @@ def _curves(runs: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]
 
     runs = _watched(runs)
     values, setting = numbered(runs, by)
-    steps = _steps(setting, runs["watched"].to_numpy(), runs["event"].to_numpy())
+    counts = {"setting": setting, "epoch": runs["watched"], "events": runs["event"].astype("int64"), "left": 1}
+    steps = pd.DataFrame(counts).groupby(["setting", "epoch"], as_index=False).sum()
+    left = steps.groupby("setting")["left"]
+    steps["at_risk"] = left.transform("sum") - (left.cumsum() - steps["left"])
     last = ~steps.duplicated("setting", keep="last")
     start = steps[~steps.duplicated("setting")].assign(epoch=0.0, events=0)
     curves = pd.concat([start, steps[(steps["events"] > 0) | (last & (steps["epoch"] > 0))]])
@@ -157,14 +160,6 @@ def _curves(runs: pd.DataFrame, by: Sequence[str]) -> tuple[list[tuple[Any, ...]
     as_many = as_many.groupby(groups).ffill()
     low, high = proportion_confint(share * as_many, as_many, alpha=1.0 - CONFIDENCE, method="wilson")
     return values, curves.assign(survival=share, low=low, high=high)[["setting", *CURVE_COLUMNS]]
-
-
-def _steps(setting: NDArray[np.int64], watched: Array, event: NDArray[np.bool_]) -> pd.DataFrame:
-    """Count for each setting and each epoch at which runs of it were last watched: at_risk, and events."""
-    runs = pd.DataFrame({"setting": setting, "epoch": watched, "events": event.astype(np.int64), "left": 1})
-    steps = runs.groupby(["setting", "epoch"], as_index=False).sum()
-    before = steps.groupby("setting")["left"].cumsum() - steps["left"]
-    return steps.assign(at_risk=steps.groupby("setting")["left"].transform("sum") - before)
 
 
 def _test(pairs: Pairs, watched: Array, event: NDArray[np.bool_]) -> tuple[Array, Array]:
