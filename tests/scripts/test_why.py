@@ -3,6 +3,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
@@ -92,6 +93,23 @@ def test_a_sweep_is_answered_for_all_that_did_not_converge(folder):
     assert "total" in called.stdout
 
 
+def test_a_network_of_another_program_is_answered_for(tmp_path):
+    """A 2-2-1 tanh network whose weights are equal, as PyTorch names them; its widths are read from the file."""
+    weights = {"0.weight": np.ones((2, 2)), "0.bias": np.zeros(2), "2.weight": np.ones((1, 2)), "2.bias": np.zeros(1)}
+    np.savez(tmp_path / "w.npz", **weights)
+    called = call(
+        *("scripts/why.py", "--weights", "w.npz", "loss=mse", "--converged-below", "0.05", "arch.activation=tanh"),
+        *("epochs=300", "seed=3"),
+        folder=tmp_path,
+        uri=store.default(tmp_path),
+    )
+    assert (called.returncode, called.stderr) == (0, "")
+    assert called.stdout.startswith("2-2-1 tanh, xor, gd lr=0.1\n0.weight (2, 2) in w.npz is read as (outputs, inputs)")
+    assert "so gradient descent goes on from here" in called.stdout
+    assert "init=file init.path=w.npz" in called.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
@@ -99,9 +117,11 @@ def test_a_sweep_is_answered_for_all_that_did_not_converge(folder):
         (["--sweep", "ffff"], 2, "sweep must be latest or the beginning"),
         (["--experiment", "nope", "ab"], 2, "experiment must be one that has runs"),
         (["--uri", "sqlite:///nowhere.db", "ab"], 2, "there is none"),
-        ([], 2, "one of the arguments RUN --sweep is required"),
+        (["--losses", "l.csv", "ab"], 2, "argument --losses: needs --weights"),
+        (["--weights", "w.npz"], 2, "--weights must name a readable file; got 'w.npz'"),
+        ([], 2, "one of the arguments RUN --sweep --weights is required"),
     ],
-    ids=["run", "sweep", "experiment", "store", "nothing"],
+    ids=["run", "sweep", "experiment", "store", "losses", "weights", "nothing"],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(folder, notebook, words, status, said):
     called = command(folder, "scripts/why.py", *words)

@@ -43,7 +43,7 @@ def call(
     parser : the command's own
     arguments : the words after the command's name; None for those of this process
     """
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         return command(options)
     except XorlabError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
+import hydra
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
@@ -19,6 +20,11 @@ from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 
 from xorlab.cli.internals import leaves
 from xorlab.cli.overrides import Setting, setting
+from xorlab.cli.refusals import is_mistake, line
+from xorlab.cli.train import configuration
+from xorlab.errors import XorlabError
+from xorlab.spec import RunSpec
+from xorlab.spec.options import split
 
 SCALARS = (str, int, float, type(None))
 CHANGES = (OverrideType.CHANGE, OverrideType.FORCE_ADD)
@@ -114,6 +120,24 @@ class Composer:
         config = cast(dict[str, Any], OmegaConf.to_container(composed))
         text = repr(config)
         return Base(config, leaves(composed), INTERPOLATION in text, not RESOLVER.search(text))
+
+
+def compose(words: Sequence[str]) -> RunSpec:
+    """Return the specification that overrides give, as the command that trains would read them.
+
+    Raises
+    ------
+    XorlabError
+        Where an override is wrong.
+    """
+    try:
+        with hydra.initialize_config_dir(str(configuration()), version_base="1.3"):
+            composed = hydra.compose("config", list(words))
+        return split(_resolved(composed))[0]
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        raise XorlabError(line(error)) from error
 
 
 def _head(key: str) -> str:

@@ -1,8 +1,13 @@
-"""Say why a run or the runs of a sweep did not converge, try what would help, and log the answer to each run."""
+"""Say why a run or the runs of a sweep did not converge, try what would help, and log the answer to each run.
+
+With --weights it answers for a network that another program trained, and logs nothing.
+"""
 
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xorlab.cli import arguments
@@ -16,26 +21,74 @@ if TYPE_CHECKING:
 def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
     """Answer for a run, or for all runs of a sweep that did not converge; return the exit status."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    which = parser.add_mutually_exclusive_group(required=True)
-    help = "a run's or a sweep's id, the beginning of it, or latest"
-    which.add_argument("run", metavar="RUN", nargs="?", help=help)
-    which.add_argument("--sweep", help="the same, and it must be a sweep")
+    which = parser.add_mutually_exclusive_group()
+    help = (
+        "a run's or a sweep's id, the beginning of it, or latest; with --weights, the settings that the network was "
+        "trained with, as for train: lr=0.5 arch.activation=tanh"
+    )
+    parser.add_argument("words", metavar="RUN", nargs="*", help=help)
+    which.add_argument("--sweep", help="a sweep, named the same way")
+    which.add_argument("--weights", metavar="FILE", help="the weights of a network: .npz, .pt or .weights.h5")
+    losses = "with --weights, its losses: a CSV file with a column loss, one line an epoch"
+    parser.add_argument("--losses", metavar="CSV", help=losses)
     arguments.add_store(parser)
     below = "the loss below which a run has converged (%(default)s)"
     parser.add_argument("--converged-below", type=float, default=0.1, help=below)
-    return arguments.call(_why, parser, words)
+    return arguments.call(partial(_answer, parser), parser, words)
 
 
-def _why(options: argparse.Namespace) -> int:
+def _answer(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Refuse what does not belong together, and answer."""
+    if options.weights:
+        return _elsewhere(options)
+    if options.losses:
+        parser.error("argument --losses: needs --weights")
+    if len(options.words) != (not options.sweep):
+        parser.error(f"one of the arguments RUN --sweep --weights is required; got RUN {' '.join(options.words)}")
+    return _recorded(options)
+
+
+def _elsewhere(options: argparse.Namespace) -> int:
+    """Answer for a network that another program trained."""
+    from xorlab.cli.composition import compose
+    from xorlab.components import datasets
+    from xorlab.diagnosis import wording
+    from xorlab.numerics import weights
+    from xorlab.remedies import elsewhere, summary, trials
+    from xorlab.spec.text import title
+
+    found = elsewhere.read_weights(options.weights)
+    spec = compose(options.words)
+    if not any(word.startswith(("arch=", "arch.hidden=")) for word in options.words):
+        widths = weights.hidden(found, len(datasets.load(spec.data)[0][0]), options.weights)
+        spec = replace(spec, arch=replace(spec.arch, hidden=widths))
+    parameters, notes = weights.fit(found, spec.units, options.weights)
+    losses = elsewhere.read_losses(options.losses) if options.losses else None
+    run = elsewhere.trained(spec, parameters, losses)
+    below = options.converged_below
+    verdict, text = elsewhere.describe(run, losses=losses is not None, converged_below=below)
+    print(title(spec).rsplit(", ", 2)[0])
+    print("\n".join([*notes, "Predictions:"]))
+    for line in wording.predictions(spec, run.logits[0]):
+        print(f"  {line}")
+    print(f"{text}\n")
+    (one,) = trials.try_on([run], [verdict], converged_below=below)
+    print(f"New runs below start from init={spec.init.name}; name your own with init=NAME.\n")
+    _show(summary.sections(one, weights=options.weights))
+    return 0
+
+
+def _recorded(options: argparse.Namespace) -> int:
+    """Answer for recorded runs."""
     from xorlab.diagnosis import wording
     from xorlab.remedies import summary, trials
     from xorlab.runs import single
     from xorlab.spec.text import title
 
     store = {"uri": options.uri, "experiment": options.experiment}
-    sweep = options.sweep or single.find_sweep(options.run, **store)
+    sweep = options.sweep or single.find_sweep(options.words[0], **store)
     if sweep is None:
-        runs = [single.find(options.run, **store)]
+        runs = [single.find(options.words[0], **store)]
     else:
         runs, count = single.find_unconverged(sweep, **store)
         print(f"{len(runs):,} of {count:,} runs of the sweep did not converge.\n")

@@ -61,12 +61,18 @@ def table_csv(trials: Trials) -> str:
     return lines.getvalue()
 
 
-def sections(trials: Trials) -> list[Section]:
-    """Say which remedies make a run converge, and which settings make new runs more likely to."""
-    return [_continuations(trials), restarts(trials)]
+def sections(trials: Trials, *, weights: str | None = None) -> list[Section]:
+    """Say which remedies make a run converge, and which settings make new runs more likely to.
+
+    Parameters
+    ----------
+    trials : the run and its remedies
+    weights : the file of its final weights; None where they are an artifact in MLflow
+    """
+    return [_continuations(trials, weights), restarts(trials)]
 
 
-def _continuations(trials: Trials) -> Section:
+def _continuations(trials: Trials, weights: str | None) -> Section:
     question = "Does this run converge if it is continued?"
     if not trials.continuations:
         return Section(question, "It has converged already.")
@@ -77,12 +83,13 @@ def _continuations(trials: Trials) -> Section:
     count, n = sum(each.converged for each in trials.continuations), len(trials.continuations)
     first = trials.continuations[0]
     words = text.overrides(replace(first.remedy.spec, epochs=first.epochs, init=RunSpec().init))
+    download = "" if weights else ", download final_weights.npz from the run's artifacts"
     answer = (
         f"With {count or 'none'} of {n} remedies, each from the final weights and with a fresh optimizer state. "
-        "To repeat the first one, download final_weights.npz from the run's artifacts:"
+        f"To repeat the first one{download}:"
     )
     head = ("remedy", "override", "more epochs", "outcome", "loss")
-    command = text.command([*words, "init=file", "init.path=final_weights.npz"])
+    command = text.command([*words, "init=file", f"init.path={text.typed(weights or 'final_weights.npz')}"])
     return Section(question, answer, Table(head, rows), command)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
-from xorlab.numerics.trained import take
+from xorlab.numerics.trained import Trained, take
 from xorlab.remedies import changes
 from xorlab.remedies.changes import Remedy
 from xorlab.spec import RunSpec
@@ -102,22 +102,48 @@ def try_remedies(
     XorlabError
         Where a run can't be trained.
     """
-    ended: dict[int, tuple[int, Verdict]] = {}
-    jobs: list[_Job] = []
+    ended: dict[int, Trained] = {}
+    verdicts: dict[int, Verdict] = {}
     for chunk in _train(specs, converged_below, progress):
         assert chunk.trained is not None
         for index, (run, verdict) in enumerate(zip(chunk.places, chunk.verdicts, strict=True)):
-            ended[run] = int(chunk.trained.epochs[index]), verdict
-            if verdict.outcome != "converged":
-                final = take(chunk.trained.final, index)
-                remedies = changes.continuations(specs[run], verdict.evidence.hessian_max)
-                jobs += [_Job(run, remedy, final) for remedy in remedies]
-    continued: dict[int, list[Continuation]] = {run: [] for run in ended}
+            ended[run], verdicts[run] = chunk.trained.take(slice(index, index + 1)), verdict
+    places = range(len(specs))
+    return try_on(
+        [ended[run] for run in places],
+        [verdicts[run] for run in places],
+        converged_below=converged_below,
+        progress=progress,
+    )
+
+
+def try_on(
+    ended: Sequence[Trained],
+    verdicts: Sequence[Verdict],
+    *,
+    converged_below: float = 0.1,
+    progress: pool.Progress = lambda epochs: None,
+) -> list[Trials]:
+    """Try every remedy on runs that have ended, each given as an ensemble of one, with its verdict."""
+    jobs = [
+        _Job(run, remedy, take(trained.final, 0))
+        for run, (trained, verdict) in enumerate(zip(ended, verdicts, strict=True))
+        if verdict.outcome != "converged"
+        for remedy in changes.continuations(trained.specs[0], verdict.evidence.hessian_max)
+    ]
+    continued: dict[int, list[Continuation]] = {run: [] for run in range(len(ended))}
     for job, continuation in _continue(jobs, converged_below):
         continued[job.run].append(continuation)
+    specs = [trained.specs[0] for trained in ended]
     restarted = _restart(specs, converged_below, progress)
     return [
-        Trials(spec, *ended[run], tuple(sorted(continued[run], key=_rank)), restarted[replace(spec, seed=0)])
+        Trials(
+            spec,
+            int(ended[run].epochs[0]),
+            verdicts[run],
+            tuple(sorted(continued[run], key=_rank)),
+            restarted[replace(spec, seed=0)],
+        )
         for run, spec in enumerate(specs)
     ]
 
