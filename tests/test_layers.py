@@ -20,7 +20,7 @@ BARRED = {
     "tracking": {"numerics", "diagnosis"},
     "statistics": {"tracking", "runs"},
     "figures": {"tracking", "runs"},
-    "sweeps": {"runs", "report"},
+    "sweeps": {"report"},
 }
 """What would point down and yet is not to be: writing knows no network, statistics and figures know no store."""
 

@@ -67,7 +67,7 @@ def test_a_run_that_fails_is_alone_and_the_others_finish(tmp_path: Path) -> None
     (failed,) = (chunk for chunk in chunks if chunk.error is not None)
     assert failed.places == (1,)
     assert "W1" in str(failed.error)
-    assert "(2, 3); got (2, 2)" in str(failed.error)
+    assert "got W1 (2, 2)" in str(failed.error)
 
 
 def test_thinned_losses_keep_every_nth_and_each_run_s_last() -> None:

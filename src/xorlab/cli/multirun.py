@@ -15,7 +15,7 @@ from xorlab.cli.internals import Return
 from xorlab.cli.overrides import Setting, combinations, refuse_repeats
 from xorlab.cli.refusals import is_mistake, line
 from xorlab.errors import SpecError, XorlabError
-from xorlab.spec.options import TRACKING, Options, split
+from xorlab.spec.options import FOLLOWING, TRACKING, Options, split
 from xorlab.sweeps.jobs import Job, JobResult
 
 Many = Callable[[Sequence[Job], Options], list[JobResult]]
@@ -68,6 +68,9 @@ def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], f
     for number, settings in enumerate(batch, start=first):
         try:
             config = composer.plain(settings, number)
+            texts = {each.key: each.text for each in settings}
+            if "sweep" in texts:  # an id may look like a number
+                config = {**config, "sweep": texts["sweep"]}
             spec, own = split(config)
         except Exception as error:
             if not is_mistake(error):
@@ -77,13 +80,21 @@ def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], f
         options = options or own
         if own != options:
             _refuse_differing(dataclasses.asdict(options), dataclasses.asdict(own))
-        texts = {each.key: each.text for each in settings}
-        jobs.append(Job(config=config, spec=spec, swept={key: texts.get(key, "") for key in swept}))
-    results = many(jobs, options or Options())
+        jobs.append(Job(config=config, spec=spec, swept={key: texts.get(key, "") for key in swept}, typed=texts))
+    options = options or Options()
+    if options.sweep != "new" and all(map(_is_option, batch[0])):
+        many([], options)  # what the sweep lacks
+        return []
+    results = many(jobs, options)
     return [
         _returned(composer, settings, number, result)
         for number, (settings, result) in enumerate(zip(batch, results, strict=True), start=first)
     ]
+
+
+def _is_option(given: Setting) -> bool:
+    """Tell whether a setting decides nothing of a run."""
+    return given.key in FOLLOWING or given.key.startswith("tracking.")
 
 
 def _returned(composer: Composer, settings: Sequence[Setting], number: int, result: JobResult) -> JobReturn:

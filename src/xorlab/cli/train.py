@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from xorlab.cli.overrides import check_single
 from xorlab.cli.refusals import answer, refusals
+from xorlab.errors import SpecError
 from xorlab.spec.options import Options, split
 from xorlab.spec.text import PROGRAM
 from xorlab.sweeps.jobs import Job, JobResult
@@ -46,6 +47,8 @@ def train(config: DictConfig) -> float | None:
         check_single(HydraConfig.get().overrides.task)
         plain: Any = OmegaConf.to_container(config, resolve=True)
         spec, options = split(plain)
+        if (options.sweep, options.retry, options.plan, options.reuse) != ("new", None, False, False):
+            raise SpecError("sweep, retry, plan and reuse are about a sweep; add -m")
 
         from xorlab.sweeps.runner import run_one
 

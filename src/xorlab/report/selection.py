@@ -6,6 +6,7 @@ import pandas as pd
 
 from xorlab import runs
 from xorlab.errors import XorlabError
+from xorlab.runs import members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class Selection:
         if found["outcome"].isna().all():
             raise XorlabError(f"no run with an outcome is in experiment {self.experiment}; got {len(found)} runs")
         whole = sweep and not self.filter and not self.since
-        return found, str(found["sweep"].iloc[0]) if whole else None
+        return found, members.find(str(sweep), self.uri, experiment=self.experiment) if whole else None
 
 
 def _time(text: str) -> pd.Timestamp:

@@ -15,7 +15,7 @@ PAGE = 1000
 """Runs in one answer to MlflowClient.search_runs."""
 
 LAST = 100
-"""How many of the last runs are searched for one that is no sweep."""
+"""How many of the last runs are searched for one that is no sweep, and how many ids stand in one search."""
 
 
 class ClientReader:
@@ -36,9 +36,18 @@ class ClientReader:
         found = self._client.get_experiment_by_name(name)
         return str(found.experiment_id) if found and found.lifecycle_stage == "active" else None
 
-    def runs(self, experiment: str, *, tag: tuple[str, str] | None = None) -> Parts:
+    def runs(self, experiment: str, *, tag: tuple[str, str] | None = None, keys: Sequence[str] | None = None) -> Parts:
+        del keys  # MLflow returns everything
         conditions = [f"tags.`{tag[0]}` = '{tag[1]}'"] if tag else []
-        return _parts(list(self._pages(experiment, " and ".join([*self._search, *conditions]))))
+        return _parts(list(self._pages([experiment], " and ".join([*self._search, *conditions]))))
+
+    def some(self, ids: Sequence[str]) -> Parts:
+        experiments = [str(each.experiment_id) for each in self._client.search_experiments()]
+        chunks = (ids[start : start + LAST] for start in range(0, len(ids), LAST))
+        named = (", ".join(f"'{run_id}'" for run_id in chunk) for chunk in chunks)
+        searches = (" and ".join([*self._search, f"attributes.run_id IN ({names})"]) for names in named)
+        found = (self._pages(experiments, search) for search in searches)
+        return _parts([run for pages in found for run in pages])
 
     def run(self, run_id: str) -> Parts:
         return _parts([self._client.get_run(run_id)])
@@ -66,12 +75,12 @@ class ClientReader:
             uri = self._client.get_run(run_id).info.artifact_uri
             return artifacts.read(uri, name, tracking_uri=self._uri)
 
-    def _pages(self, experiment: str, search: str) -> Iterator[Run]:
+    def _pages(self, experiments: list[str], search: str) -> Iterator[Run]:
         """Yield all runs that a search finds; one answer of MLflow holds no more than `PAGE`."""
         token = None
         while True:
             try:
-                page = self._client.search_runs([experiment], search, max_results=PAGE, page_token=token)
+                page = self._client.search_runs(experiments, search, max_results=PAGE, page_token=token)
             except MlflowException as error:
                 raise XorlabError(f"filter must be in MLflow's search language; {error.message}") from error
             yield from page

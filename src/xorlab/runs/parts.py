@@ -1,7 +1,7 @@
 """What both readers return: runs as they are stored, and their losses, in pandas frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,13 @@ def frame(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.DataFrame
     """Return rows as a frame with these columns in their types, also where there are no rows."""
     made = pd.DataFrame(rows, columns=list(names))
     return made.astype({name: TYPES[name] for name in names if name in TYPES})
+
+
+def joined(parts: Sequence[Parts]) -> Parts:
+    """Return runs that were read in several parts as one."""
+    empty = Parts(frame([], INFO), *(frame([], LONG) for _ in range(3)))
+    kinds = (field.name for field in fields(Parts))
+    return Parts(*(pd.concat([getattr(each, kind) for each in (empty, *parts)], ignore_index=True) for kind in kinds))
 
 
 def log_spaced_epochs(epochs: "pd.Series[int]", points: int) -> NDArray[np.int64]:

@@ -95,9 +95,8 @@ def find_unconverged(sweep: str, uri: str | None = None, *, experiment: str = "x
     chosen = table[table["outcome"] != "converged"]
     if chosen.empty:
         return [], len(table)
-    reader = open_reader(store.uri(uri))
-    parts = reader.runs(experiment_id(reader, experiment), tag=(PARENT, chosen["sweep"].iloc[0]))
-    return _stored(parts, chosen["run_id"].tolist(), experiment), len(table)
+    ids = chosen["run_id"].tolist()
+    return _stored(open_reader(store.uri(uri)).some(ids), ids, experiment), len(table)
 
 
 def losses(run: StoredRun, uri: str | None = None) -> tuple[NDArray[np.int64], Array]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame, log_spaced_epochs
+from xorlab.runs.parts import CURVE, INFO, KIND, LONG, Parts, frame, joined, log_spaced_epochs
 from xorlab.tracking import artifacts, store
 from xorlab.tracking.schema import LATEST_METRICS, METRICS, PARAMS, RUNS, TAGS
 
@@ -24,12 +24,17 @@ class SqlReader:
     def experiment(self, name: str) -> str | None:
         return store.active_experiment(self._engine, name)
 
-    def runs(self, experiment: str, *, tag: tuple[str, str] | None = None) -> Parts:
+    def runs(self, experiment: str, *, tag: tuple[str, str] | None = None, keys: Sequence[str] | None = None) -> Parts:
         chosen = _active(experiment)
         if tag is not None:
             carrying = sa.select(TAGS.c.run_uuid).where(TAGS.c.key == tag[0], TAGS.c.value == tag[1])
             chosen = sa.and_(chosen, RUNS.c.run_uuid.in_(carrying))
-        return self._parts(chosen)
+        return self._parts(chosen, keys)
+
+    def some(self, ids: Sequence[str]) -> Parts:
+        active = RUNS.c.lifecycle_stage == "active"
+        chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+        return joined([self._parts(sa.and_(active, RUNS.c.run_uuid.in_(chunk))) for chunk in chunks])
 
     def run(self, run_id: str) -> Parts:
         return self._parts(RUNS.c.run_uuid == run_id)
@@ -62,11 +67,15 @@ class SqlReader:
         with store.reported(self._uri):
             return artifacts.read(uri, name, tracking_uri=self._uri)
 
-    def _parts(self, chosen: Any) -> Parts:
+    def _parts(self, chosen: Any, keys: Sequence[str] | None = None) -> Parts:
         run = RUNS.c
         info = sa.select(run.run_uuid, run.name, run.status, run.start_time, run.end_time).where(chosen)
+        tables = (TAGS, LATEST_METRICS)
+        wanted = {} if keys is None else {PARAMS: sa.false(), **{table: table.c.key.in_(keys) for table in tables}}
         long = (
-            sa.select(table.c.run_uuid, table.c.key, value).join(RUNS, run.run_uuid == table.c.run_uuid).where(chosen)
+            sa.select(table.c.run_uuid, table.c.key, value)
+            .join(RUNS, run.run_uuid == table.c.run_uuid)
+            .where(chosen, wanted.get(table, sa.true()))
             for table, value in (
                 (PARAMS, PARAMS.c.value),
                 (TAGS, TAGS.c.value),

@@ -1,5 +1,6 @@
 """The tables of runs, sweeps, losses and plans, as pandas frames."""
 
+import csv
 import io
 import re
 
@@ -7,12 +8,12 @@ import pandas as pd
 
 from xorlab.errors import XorlabError
 from xorlab.runs.columns import typed
-from xorlab.runs.parts import KIND, PARENT, Parts, log_spaced_epochs
+from xorlab.runs.parts import KIND, PARENT, Parts, joined, log_spaced_epochs
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec.text import PARAMETERS
 from xorlab.tracking import store
 from xorlab.tracking.provenance import COMMIT
-from xorlab.tracking.records import DIFF, PLAN
+from xorlab.tracking.records import DIFF, PLAN, REUSED
 
 CHUNK = 500
 """Runs of no sweep whose whole curves are in memory at once before they are thinned."""
@@ -33,7 +34,8 @@ def load(
     experiment
         The experiment's name.
     sweep
-        Only the runs of one sweep: its run id, the beginning of it, or ``latest``.
+        Only the runs of one sweep, those of other sweeps that it counts included: its run id, the beginning of it, or
+        ``latest``.
     filter
         A condition in MLflow's search language, as in ``params.lr = '0.1' and tags.outcome = 'stuck_ln2'``.
 
@@ -51,9 +53,12 @@ def load(
         Where there is no such experiment or sweep, or the filter can't be read.
     """
     address = store.uri(uri)
-    parent = None if sweep is None else _find(sweeps(address, experiment=experiment), sweep)
+    every = None if sweep is None else sweeps(address, experiment=experiment)
+    parent = None if every is None else find_id(every["run_id"], str(sweep))
     reader = open_reader(address, search=filter or None)
     found = reader.runs(experiment_id(reader, experiment), tag=(PARENT, parent) if parent else None)
+    if parent and (reused := reader.artifact(parent, REUSED)):
+        found = joined([found, reader.some(reused_ids(reused))])
     return table(found)
 
 
@@ -105,6 +110,11 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
     return found.sort_values(["order", "epoch"], ignore_index=True).drop(columns="order")
 
 
+def reused_ids(reused: bytes) -> list[str]:
+    """Return the run ids in a sweep's list of the runs of other sweeps that it counts."""
+    return [line["run_id"] for line in csv.DictReader(io.StringIO(reused.decode()))]
+
+
 def _thin_each(losses: pd.DataFrame, points: int) -> pd.DataFrame:
     """Keep at most about `points` losses of each run, even on a log scale, the first and the last included."""
     kept = losses.groupby("run_id")["epoch"].transform(lambda epochs: epochs.isin(log_spaced_epochs(epochs, points)))
@@ -124,7 +134,9 @@ def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> p
     None where the sweep has no plan, as one of an earlier version.
     """
     text = _artifact(sweep, uri, experiment, PLAN)
-    return None if text is None else pd.read_csv(io.BytesIO(text), dtype=str).apply(typed)
+    if text is None:
+        return None
+    return pd.read_csv(io.BytesIO(text), dtype=str).drop(columns="spec", errors="ignore").apply(typed)
 
 
 def diff(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> str:
@@ -134,12 +146,11 @@ def diff(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> s
 
 def _artifact(sweep: str, uri: str | None, experiment: str, name: str) -> bytes | None:
     address = store.uri(uri)
-    return open_reader(address).artifact(_find(sweeps(address, experiment=experiment), sweep), name)
+    return open_reader(address).artifact(find_id(sweeps(address, experiment=experiment)["run_id"], sweep), name)
 
 
-def _find(table: pd.DataFrame, sweep: str) -> str:
-    """Return the run id of the one sweep that `sweep` names."""
-    ids = table["run_id"]
+def find_id(ids: "pd.Series[str]", sweep: str) -> str:
+    """Return the one sweep's run id that `sweep` names, of these run ids with the latest first."""
     found = ids[:1] if sweep == "latest" else ids[ids.str.startswith(sweep)]
     if len(found) != 1:
         count = "no sweep" if found.empty else f"{len(found)} sweeps"

@@ -1,6 +1,7 @@
 """The settings that do not change a run's numbers: how it is judged, printed, logged and tracked."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
 
 ARTIFACTS = ("run", "sweep", "none")
+RETRIED = ("failed", "outdated")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,10 @@ class Options:
     uri: str | None = None
     experiment: str = "xorlab"
     workers: int | None = None
+    sweep: str = "new"
+    retry: str | None = None
+    plan: bool = False
+    reuse: bool = False
 
     def __post_init__(self) -> None:
         below = rules.number("converged_below", self.converged_below, above=0.0)
@@ -39,6 +45,13 @@ class Options:
             rules.choice("artifacts", self.artifacts, ARTIFACTS)
         if self.workers is not None:
             rules.integer("workers", self.workers, least=1)
+        if self.sweep not in ("new", "latest") and not re.fullmatch("[0-9a-f]{1,32}", str(self.sweep)):
+            raise SpecError(f"sweep must be new, latest, or the beginning of a sweep's run id; got {self.sweep!r}")
+        object.__setattr__(self, "sweep", str(self.sweep))
+        if self.retry is not None:
+            rules.choice("retry", self.retry, RETRIED)
+        rules.boolean("plan", self.plan)
+        rules.boolean("reuse", self.reuse)
         rules.text("tracking.experiment", self.experiment)
         if self.uri is not None:
             rules.text("tracking.uri", self.uri)

@@ -178,11 +178,21 @@ class RunSpec:
 
     def nested(self) -> dict[str, Any]:
         """Return plain nested dictionaries without the fields that are None; `from_mapping` reads them back."""
-        return {key: _plain(value) for key, value in vars(self).items() if value is not None}
+        return {
+            key: _plain(vars(value)) if key in PARTS else value
+            for key, value in vars(self).items()
+            if value is not None
+        }
 
     def parameters(self) -> dict[str, Any]:
         """Return the specification flattened with dots, as in ``{"lr": 0.1, "arch.hidden": [3], …}``."""
-        return dict(_flatten(self.nested(), ""))
+        return {
+            name: value
+            for key, own in self.nested().items()
+            for name, value in (
+                ((f"{key}.{field}", item) for field, item in own.items()) if key in PARTS else ((key, own),)
+            )
+        }
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -214,16 +224,6 @@ def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """Return a part as a dictionary without the fields that are None, and a tuple as a list."""
-    if dataclasses.is_dataclass(value):
-        return {key: _plain(item) for key, item in vars(value).items() if item is not None}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _flatten(nested: dict[str, Any], prefix: str) -> Any:
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
+def _plain(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a part without those that are None, and tuples as lists."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in part.items() if value is not None}

@@ -21,11 +21,13 @@ class Job:
     config : the composed configuration as it is recorded, without a password in ``tracking.uri``
     spec : the specification that it holds
     swept : the keys that vary in the sweep, in the order they were typed, each with this job's value as typed
+    typed : all keys that were typed, each with this job's value
     """
 
     config: Mapping[str, Any]
     spec: RunSpec
     swept: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tracking = self.config.get("tracking") or {}

@@ -1,11 +1,10 @@
 """Trained runs and whole sweeps as the records that MLflow gets."""
 
-import csv
 import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -21,10 +20,14 @@ from xorlab.diagnosis.verdict import Verdict
 from xorlab.numerics.thinning import logged
 from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
-from xorlab.spec.text import differing, params, title
+from xorlab.spec.text import params, title
+from xorlab.sweeps.asked import Asked
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.tables import Table
 from xorlab.tracking.records import LOG_EVERY, Data, Record
+
+if TYPE_CHECKING:
+    from xorlab.runs.members import Member
 
 Array = NDArray[np.float64]
 
@@ -107,36 +110,29 @@ def npz(arrays: Mapping[str, Array]) -> bytes:
 
 
 def sweep(
-    name: str,
-    specs: Sequence[RunSpec],
+    asked: Asked,
     *,
-    swept: Sequence[str],
-    command: str,
     tables: Iterable[Table] = (),
     outcomes: Sequence[str] = (),
+    artifacts: Mapping[str, bytes] | None = None,
 ) -> Record:
     """The record of a sweep, the parent of its runs: what they share, what was swept, and how many ended how."""
-    shared = set(params(specs[0]).items()).intersection(*(params(spec).items() for spec in specs[1:]))
-    about = f"A sweep of {len(specs):,} runs: `{command}`\n"
+    about = f"A sweep of {len(asked.plan.rows):,} runs: `{asked.command}`\n"
     counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.COLUMN_GAP) for table in tables)
     counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
     return Record(
-        name=name,
+        name=asked.name,
         description="\n".join(part for part in (about, counted) if part),
-        params=dict(sorted(shared)),
-        tags={"xorlab.kind": "sweep", "swept": ",".join(swept), "command": command},
+        params=asked.plan.shared(),
+        tags=asked.tags,
         metrics={key: float(number) for key, number in counts.items()},
+        artifacts=artifacts or {},
     )
 
 
-def plan(specs: Sequence[RunSpec]) -> bytes:
-    """What a sweep asks for, as .csv: one row a run, with the parameters that vary."""
-    rows = [params(spec) for spec in specs]
-    lines = io.StringIO()
-    writer = csv.DictWriter(lines, differing(rows) or ["seed"], extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return lines.getvalue().encode()
+def reused(runs: Iterable["Member"]) -> bytes:
+    """The runs of other sweeps that a sweep counts, as .csv."""
+    return "".join(["run_id,spec\n", *(f"{each.run_id},{each.spec}\n" for each in runs)]).encode()
 
 
 def _data(spec: DataSpec) -> Data:

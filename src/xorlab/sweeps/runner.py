@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from xorlab.diagnosis import wording
 from xorlab.errors import SpecError
@@ -15,6 +14,7 @@ from xorlab.spec.options import Options
 from xorlab.spec.text import title
 from xorlab.sweeps import pool, recording, terminal
 from xorlab.sweeps.jobs import Job, JobResult
+from xorlab.sweeps.plan import State
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.results import Results
 from xorlab.tracking import passwords, provenance, store
@@ -80,33 +80,57 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
     StoreError
         Where the store can't be used.
     """
+    from xorlab.sweeps import continuing
+
     uri = store.uri(options.uri)
+    asked = continuing.asked(jobs, options, command)
+    if options.plan:
+        continuing.print_plan(asked)
+        return [JobResult(None, None, None, None) for _ in jobs]
     tracker = Tracker(uri, options.experiment, folder=folder)
     tracker.end_dead()
-    specs = [job.spec for job in jobs]
-    swept = list(jobs[0].swept)
-    name = f"sweep of {', '.join(swept) or 'nothing'}: {len(jobs):,} runs"
-    about: dict[str, Any] = {"swept": swept, "command": command}
-    with terminable(), tracker.running(recording.sweep(name, specs, **about)) as parent:
-        tracker.add_artifacts(parent, {PLAN: recording.plan(specs)})
-        results = Results(jobs, options)
-        epochs = sum(spec.epochs for spec in specs)
+    if asked.stored is None:
+        continuing.point_to_unfinished(asked)
+    plan = {PLAN: asked.plan.csv()}
+    going_on = None if asked.stored is None else asked.stored.run_id
+    with terminable(), tracker.running(recording.sweep(asked, artifacts=plan), run_id=going_on) as parent:
+        state = continuing.prepared(asked, tracker, parent)
+        wanted = [asked.job(identity) for identity in state.wanting(options.retry)]
+        if asked.stored is not None:
+            print(continuing.counted(asked, state, len(wanted)))
+        results = Results(asked, wanted, tracker, parent)
+        done = 0
+        epochs = sum(job.spec.epochs for job in wanted)
         try:
             # Closed at once when an exception leaves, so that workers do not finish their chunks first.
-            with terminal.Bars(runs=len(jobs), epochs=epochs) as bars, closing(_chunks(jobs, options, bars)) as chunks:
+            with (
+                terminal.Bars(runs=len(wanted), epochs=epochs) as bars,
+                closing(_chunks(wanted, asked.options, bars)) as chunks,
+            ):
                 for chunk in chunks:
                     with held():
-                        bars.recorded(results.write(chunk, tracker, parent))
+                        bars.recorded(results.write(chunk))
+                        done += len(chunk.places)
         except BaseException:
-            print(f"{len(results.results):,} of {len(jobs):,} runs are finished and recorded", file=sys.stderr)
+            kept = len(asked.plan.rows) - len(wanted) + done
+            print(f"{kept:,} of {len(asked.plan.rows):,} runs are finished and recorded", file=sys.stderr)
             raise
-        tables = results.tables()
-        done = recording.sweep(name, specs, tables=tables.values(), outcomes=results.outcomes(), **about)
-        tracker.close(parent, replace(done, artifacts=results.artifacts(tables)))
+        state = continuing.state(asked, parent)
+        if options.retry == "outdated":
+            tracker.discard(state.replaced)
+        tables = results.close(state)
     for table in tables.values():
         terminal.show(table)
     _point_to(uri, tracker.experiment_id, parent)
-    return [results.results[place] for place in range(len(jobs))]
+    return [_result(state, job.spec.identity) for job in jobs]
+
+
+def _result(state: State, identity: str) -> JobResult:
+    found = state.done.get(identity) or state.outdated.get(identity)
+    if found is not None:
+        return JobResult(found.run_id, found.outcome, found.final_loss, None, found.cause)
+    failed = state.failed.get(identity)
+    return JobResult(failed.run_id if failed else None, None, None, failed.error if failed else "it is missing")
 
 
 def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Generator[Chunk, None, None]:

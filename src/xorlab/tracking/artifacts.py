@@ -1,6 +1,9 @@
 """The files of a run: read and written directly where they lie in a folder, by MLflow where they lie elsewhere."""
 
+import os
+import posixpath
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +42,7 @@ def write(uri: str, files: Mapping[str, bytes], *, tracking_uri: str) -> None:
 
 
 def read(uri: str, name: str, *, tracking_uri: str) -> bytes | None:
-    """Read a file at the top of a run's artifacts; None where there is none of this name."""
+    """Read a file among a run's artifacts; None where there is none of this name."""
     folder = _folder(uri)
     if folder is not None:
         path = folder / name
@@ -47,10 +50,32 @@ def read(uri: str, name: str, *, tracking_uri: str) -> bytes | None:
     from xorlab.tracking import mlflow_internals
 
     repository = mlflow_internals.artifact_repository(uri, tracking_uri)
-    if name not in {file.path for file in repository.list_artifacts()}:
+    if name not in {file.path for file in repository.list_artifacts(posixpath.dirname(name) or None)}:
         return None
     with tempfile.TemporaryDirectory() as draft:
         return Path(repository.download_artifacts(name, draft)).read_bytes()
+
+
+def names(uri: str, folder: str, *, tracking_uri: str) -> list[str]:
+    """Return the files in a folder among a run's artifacts, each with the folder."""
+    place = _folder(uri)
+    if place is not None:
+        return sorted(f"{folder}/{path.name}" for path in (place / folder).glob("*") if not path.name.startswith("."))
+    from xorlab.tracking import mlflow_internals
+
+    repository = mlflow_internals.artifact_repository(uri, tracking_uri)
+    return sorted(file.path for file in repository.list_artifacts(folder))
+
+
+def remove(uri: str, folder: str, *, tracking_uri: str) -> None:
+    """Remove a folder among a run's artifacts, if it is there."""
+    place = _folder(uri)
+    if place is not None:
+        shutil.rmtree(place / folder, ignore_errors=True)
+    elif names(uri, folder, tracking_uri=tracking_uri):
+        from xorlab.tracking import mlflow_internals
+
+        mlflow_internals.artifact_repository(uri, tracking_uri).delete_artifacts(folder)
 
 
 def _is_remote(uri: str) -> bool:
@@ -68,4 +93,10 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        # Renamed into place, so that whoever finds the file finds it whole.
+        draft = path.with_name(f".{path.name}-{os.getpid()}")
+        try:
+            draft.write_bytes(content)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -46,6 +46,16 @@ class ClientWriter:
         self._client.log_batch(run_id, metrics=[Metric(*row) for row in record.curve() + record.values()])
         self.end(run_id, record.status, record.end)
 
+    def describe(self, run_id: str, record: Record) -> None:
+        """Replace the name and these tags of an open run; MLflow does not let a param change."""
+        self._client.update_run(run_id, name=record.name)
+        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in record.tags.items()])
+
+    def discard(self, run_ids: Sequence[str]) -> None:
+        """Delete runs as MLflow does: they can be restored."""
+        for run_id in run_ids:
+            self._client.delete_run(run_id)
+
     def end(self, run_id: str, status: str, end: int) -> None:
         """End an open run."""
         self._client.set_terminated(run_id, status, end)

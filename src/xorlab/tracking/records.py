@@ -16,11 +16,20 @@ MetricRow = tuple[str, float, int, int]
 PLAN = "plan.csv"
 """The artifact of a sweep that tells what it asks for: the parameters that vary, a row a run."""
 
+REUSED = "reused.csv"
+"""The artifact of a sweep that names the runs of other sweeps which it counts: their ids and identities."""
+
+ASKED = "xorlab.plan"
+"""The tag of a sweep by which another of the same plan is found: a hash of its runs' identities."""
+
 DIFF = "uncommitted.diff"
 """The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
 
 LOG_EVERY = "log_every"
-"""The tag of a run whose losses are recorded at every so many epochs, and at the last."""
+"""The tag of a run whose losses are recorded at every so many epochs, and at the last; a sweep has it for its runs."""
+
+CONVERGED_BELOW = "converged_below"
+"""The tag of a sweep that says below which loss its runs have converged."""
 
 
 def now() -> int:

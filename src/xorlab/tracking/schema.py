@@ -26,7 +26,7 @@ EXPERIMENTS = _table("experiments", "experiment_id", "name", "artifact_location"
 RUNS = _table(
     "runs",
     *("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status", "start_time"),
-    *("end_time", "source_version", "lifecycle_stage", "artifact_uri", "experiment_id"),
+    *("end_time", "source_version", "lifecycle_stage", "artifact_uri", "experiment_id", "deleted_time"),
 )
 PARAMS = _table("params", "run_uuid", "key", "value")
 TAGS = _table("tags", "run_uuid", "key", "value")

@@ -12,7 +12,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from xorlab.tracking import artifacts, datasets, schema
-from xorlab.tracking.records import Data, Record
+from xorlab.tracking.records import Data, Record, now
 
 LONGEST_KEY = 250
 LONGEST_VALUES = {"params": 6_000, "tags": 8_000}
@@ -62,17 +62,30 @@ class SqlWriter:
         return run_id
 
     def close(self, run_id: str, record: Record) -> None:
-        """Add the rest of `record` to an open run and end it. Tags and metrics are replaced, params are not."""
+        """Add the rest of `record` to an open run and end it. Its name, params, tags and metrics are replaced."""
         artifacts.write(self.artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
         inputs = schema.INPUTS.c
         with self._engine.begin() as connection:
-            _insert_texts(connection, {run_id: record}, exist=True)
+            _replace_texts(connection, run_id, record)
             if connection.scalar(sa.select(inputs.input_uuid).where(inputs.destination_id == run_id)) is None:
                 self._insert_inputs(connection, {run_id: record})
             for table in (schema.METRICS, schema.LATEST_METRICS):
                 connection.execute(sa.delete(table).where(table.c.run_uuid == run_id))
             _insert_metrics(connection, {run_id: record})
             connection.execute(_ending(run_id, record.status, record.end))
+
+    def describe(self, run_id: str, record: Record) -> None:
+        """Replace the name, the params and these tags of an open run."""
+        with self._engine.begin() as connection:
+            _replace_texts(connection, run_id, record)
+
+    def discard(self, run_ids: Sequence[str]) -> None:
+        """Delete runs as MLflow does: they can be restored."""
+        columns = schema.RUNS.c
+        with self._engine.begin() as connection:
+            for run_id in run_ids:
+                deleted = sa.update(schema.RUNS).where(columns.run_uuid == run_id)
+                connection.execute(deleted.values(lifecycle_stage="deleted", deleted_time=now()))
 
     def end(self, run_id: str, status: str, end: int) -> None:
         """End an open run that has failed or was killed."""
@@ -191,21 +204,24 @@ def _ending(run_id: str, status: str, end: int) -> sa.Update:
     return sa.update(schema.RUNS).where(schema.RUNS.c.run_uuid == run_id).values(status=status, end_time=end)
 
 
-def _insert_texts(connection: sa.Connection, runs: Mapping[str, Record], *, exist: bool = False) -> None:
-    """Insert the params and tags of runs; where some `exist` already, replace tags and keep params."""
+def _replace_texts(connection: sa.Connection, run_id: str, record: Record) -> None:
+    """Replace the name, the params and these tags of a run."""
+    connection.execute(sa.update(schema.RUNS).where(schema.RUNS.c.run_uuid == run_id).values(name=record.name))
+    connection.execute(sa.delete(schema.PARAMS).where(schema.PARAMS.c.run_uuid == run_id))
+    tags = schema.TAGS.c
+    connection.execute(sa.delete(schema.TAGS).where(tags.run_uuid == run_id, tags.key.in_(list(record.tags))))
+    _insert_texts(connection, {run_id: record})
+
+
+def _insert_texts(connection: sa.Connection, runs: Mapping[str, Record]) -> None:
+    """Insert the params and tags of runs."""
     for table in (schema.PARAMS, schema.TAGS):
         rows = (
             {"run_uuid": run_id, "key": valid_key(key), "value": valid_value(table.name, key, value)}
             for run_id, record in runs.items()
             for key, value in getattr(record, table.name).items()
         )
-        statement = sa.insert(table)
-        if exist:
-            statement = schema.INSERTS[connection.dialect.name](table)
-            value = {"value": statement.excluded.value}
-            replaced = statement.on_conflict_do_update(index_elements=["key", "run_uuid"], set_=value)
-            statement = replaced if table is schema.TAGS else statement.on_conflict_do_nothing()
-        _insert(connection, statement, rows)
+        _insert(connection, sa.insert(table), rows)
 
 
 @functools.cache

@@ -26,6 +26,8 @@ class Writer(Protocol):
     def close(self, run_id: str, record: Record) -> None: ...
     def end(self, run_id: str, status: str, end: int) -> None: ...
     def write(self, records: Sequence[Record]) -> list[str]: ...
+    def describe(self, run_id: str, record: Record) -> None: ...
+    def discard(self, run_ids: Sequence[str]) -> None: ...
     def artifact_uri(self, run_id: str) -> str: ...
 
 
@@ -70,7 +72,7 @@ class Tracker:
     def running(self, record: Record, *, run_id: str | None = None) -> Iterator[str]:
         """Open a run that shows as RUNNING and yield its id; `close` ends it, as the last thing inside.
 
-        It carries the tree's uncommitted changes, where there are any, and shows that its driver lives. An exception
+        It carries the record's files and the tree's uncommitted changes, and shows that its driver lives. An exception
         ends it as well: FAILED by an error, KILLED by Ctrl-C or an exit.
 
         Parameters
@@ -88,7 +90,11 @@ class Tracker:
                 if run_id is None:
                     opened = self._tagged(record, None)
                     run_id = self._writer.open(replace(opened, tags={**opened.tags, **this_process().tags()}))
-                self.add_artifacts(run_id, self._diff)
+                    self.add_artifacts(run_id, {**self._diff, **record.artifacts})
+                else:
+                    # The files first: a sweep's plan may name what its runs no longer have in common.
+                    self.add_artifacts(run_id, {**self._diff, **record.artifacts})
+                    self._writer.describe(run_id, replace(record, tags=_tags(record)))
             with self.claims.heartbeat(run_id) if self.claims else nullcontext():
                 yield run_id
         except BaseException as error:
@@ -120,9 +126,30 @@ class Tracker:
             with store.reported(self.uri):
                 artifacts.write(self._writer.artifact_uri(run_id), files, tracking_uri=self.uri)
 
+    def artifact(self, run_id: str, name: str) -> bytes | None:
+        """Read a file among the artifacts of a run; None where there is none of this name."""
+        with store.reported(self.uri):
+            return artifacts.read(self._writer.artifact_uri(run_id), name, tracking_uri=self.uri)
+
+    def artifact_names(self, run_id: str, folder: str) -> list[str]:
+        """Return the files in a folder among the artifacts of a run, each with the folder."""
+        with store.reported(self.uri):
+            return artifacts.names(self._writer.artifact_uri(run_id), folder, tracking_uri=self.uri)
+
+    def remove_artifacts(self, run_id: str, folder: str) -> None:
+        """Remove a folder among the artifacts of a run, if it is there."""
+        with store.reported(self.uri):
+            artifacts.remove(self._writer.artifact_uri(run_id), folder, tracking_uri=self.uri)
+
+    def discard(self, run_ids: Sequence[str]) -> None:
+        """Move runs to MLflow's trash, from which `mlflow runs restore` brings them back."""
+        if run_ids:
+            with held(), store.reported(self.uri):
+                self._writer.discard(run_ids)
+
     def _tagged(self, record: Record, parent: str | None) -> Record:
         """Return a new run's record with all of its tags."""
-        given = {"mlflow.runName": record.name, **({"mlflow.parentRunId": parent} if parent else {})}
+        given = {"mlflow.parentRunId": parent} if parent else {}
         return replace(record, tags={**self._tags, **given, **_tags(record)})
 
     def _chunks(self, records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -152,4 +179,5 @@ def _writer(uri: str, experiment_id: str, source: Mapping[str, str]) -> Writer:
 
 
 def _tags(record: Record) -> dict[str, str]:
-    return {**({"mlflow.note.content": record.description} if record.description else {}), **record.tags}
+    note = {"mlflow.note.content": record.description} if record.description else {}
+    return {"mlflow.runName": record.name, **note, **record.tags}
