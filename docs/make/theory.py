@@ -8,7 +8,7 @@ from string import Template
 
 from predictions.comparison import Comparison
 
-SECTIONS = ("starts", "depth", "cycle", "saddle", "fates")
+SECTIONS = ("starts", "depth", "cycle", "saddle", "outcomes")
 """The sections of the page, each a module of `predictions`."""
 DOCS = Path(__file__).resolve().parents[1]
 TEMPLATE = Path(__file__).resolve().parent / "predictions" / "theory.md"

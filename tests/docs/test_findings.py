@@ -60,7 +60,7 @@ def test_rates_are_those_of_plain_pandas(uri, table, capsys):
         own = table[table["params.arch.hidden"] == f"[{width}]"]
         count = int((own["tags.outcome"] == "converged").sum())
         low, high = proportion_confint(count, 12, method="wilson")
-        cell = re.search(rf"^\| {width} \| [^|]+ \| [^|]+ \| (\S+) \((\S+) to (\S+)\) \|", section, re.MULTILINE)
+        cell = re.search(rf"^\| {width} \| [^|]+ \| [^|]+ \| (\S+) \(([\d.]+)-(\S+)\) \|", section, re.MULTILINE)
         assert len(own) == 12
         assert [float(text) for text in cell.groups()] == pytest.approx(
             [100 * count / 12, 100 * low, 100 * high], abs=0.051
@@ -68,13 +68,17 @@ def test_rates_are_those_of_plain_pandas(uri, table, capsys):
 
 
 def test_differences_are_those_of_plain_pandas(uri, table, capsys):
-    said = re.search(r"the first by (\S+) points \(.*?; (\d+) only there, (\d+) only here; p", printed(uri, capsys).out)
+    pattern = r"^\| 2 to 3 \| converged \| (\S+) \| (\S+) \| (\S+) \([^)]+\) \| (\d+), (\d+) \|"
+    before, after, difference, gained, lost = map(
+        float, re.search(pattern, printed(uri, capsys).out, re.MULTILINE).groups()
+    )
     wide = table.assign(done=table["tags.outcome"] == "converged").pivot(
         index="params.seed", columns="params.arch.hidden", values="done"
     )
     there, here = ((wide[a] & ~wide[b]).sum() for a, b in (("[3]", "[2]"), ("[2]", "[3]")))
-    assert (int(said[2]), int(said[3])) == (there, here)
-    assert float(said[1]) == pytest.approx(100 * (there - here) / 12, abs=0.051)
+    assert (gained, lost) == (there, here)
+    assert difference == pytest.approx(100 * (there - here) / 12, abs=0.051)
+    assert [before, after] == pytest.approx([100 * wide[width].mean() for width in ("[2]", "[3]")], abs=0.051)
 
 
 def test_a_comparison_with_one_value_is_mcnemars_test_with_holms_correction():
@@ -147,6 +151,21 @@ def test_every_question_has_its_words_and_studies():
         assert set(import_module(f"answers.{name}").STUDIES) <= STUDIES
         assert (ROOT / "docs" / "make" / "answers" / f"{name}.md").is_file()
     assert set(script.studies_of(script.QUESTIONS)) == STUDIES
+
+
+@pytest.mark.parametrize("name", script.QUESTIONS)
+def test_a_section_opens_with_its_answer_and_a_picture(name):
+    text = (ROOT / "docs" / "make" / "answers" / f"{name}.md").read_text()
+    head, answer, picture, caption, *rest = text.strip().split("\n\n")
+    assert head.startswith("## ")
+    assert re.match(r"[A-Z{]", answer)
+    assert picture.startswith("![")
+    assert caption.startswith("*")
+    assert rest[-1].startswith("Commands: ")
+    for paragraph in rest[:-1]:
+        words = re.sub(r"`[^`]*`|\{%.*?%\}", "", paragraph)
+        assert words.count("{{") <= 1, paragraph
+        assert len(words.split()) <= 75, paragraph
 
 
 def test_the_committed_page_is_whole():

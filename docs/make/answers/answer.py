@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from markdown_table import table
 from xorlab import statistics
+from xorlab.diagnosis import outcomes
 from xorlab.statistics.settings import natural, short
 
 FACTORS = {
@@ -23,6 +24,9 @@ FACTORS = {
 
 SIGNIFICANCE = 0.05
 """A difference is called significant if its p, with Holm's correction, is below this."""
+
+COMPARED = ("compared", "outcome", "before, %", "after, %", "difference, points", "gained, lost", "p")
+"""The columns of a table of comparisons."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +61,26 @@ def row(table: pd.DataFrame, **values: Any) -> Any:
 
 
 def rate(runs: pd.DataFrame, outcome: str = "converged") -> str:
-    """Write how often runs have an outcome: ``44.5 % (89 of 200; 37.8 to 51.4 %)``."""
-    return share(int((runs["outcome"] == outcome).sum()), len(runs))
+    """Write how often runs have an outcome, for a sentence: ``44 %``."""
+    return part(int((runs["outcome"] == outcome).sum()), len(runs))
+
+
+def part(count: int, n: int) -> str:
+    """Write a count of n as a rate, for a sentence; of nothing, ``none``."""
+    return f"{outcomes.percent(count / n)} %" if n else "none"
 
 
 def share(count: int, n: int) -> str:
-    """Write a count of n as a rate with Wilson's interval at 95 %."""
+    """Write a count of n as a rate with Wilson's interval at 95 %, for a table: ``44.5 % (89 of 200; 37.8-51.4)``."""
     if n == 0:
         return "none of 0"
-    low, high = statistics.wilson(count, n)
-    return f"{percent(count / n)} % ({count:,} of {n:,}; {percent(low)} to {percent(high)} %)"
+    return f"{percent(count / n)} % ({count:,} of {n:,}; {'-'.join(map(percent, statistics.wilson(count, n)))})"
 
 
 def brief(runs: pd.DataFrame, outcome: str = "converged") -> str:
-    """Write a rate for a table, in % with its interval: ``44.5 (37.8 to 51.4)``."""
+    """Write a rate for a table, in % with Wilson's interval at 95 %: ``44.5 (37.8-51.4)``."""
     count, n = int((runs["outcome"] == outcome).sum()), len(runs)
-    return f"{percent(count / n)} ({' to '.join(map(percent, statistics.wilson(count, n)))})"
+    return f"{percent(count / n)} ({'-'.join(map(percent, statistics.wilson(count, n)))})"
 
 
 def percent(value: float) -> str:
@@ -83,18 +91,33 @@ def percent(value: float) -> str:
     return text
 
 
-def difference(pair: Any) -> str:
-    """Write a row of `statistics.compare`: b - a with its interval, the seeds that differ, and p."""
-    points, low, high = (f"{100.0 * pair[name] + 0.0:+.1f}" for name in ("difference", "low", "high"))
-    how = f"{pair['only_b']:,} only there, {pair['only_a']:,} only here" if pair["method"] == "paired" else ""
-    inside = "; ".join(filter(None, [f"{low} to {high}", how, probability(pair["p_holm"])]))
-    return f"{points} points ({inside})"
+def points(pair: Any) -> str:
+    """Write the size of a difference in whole percentage points, for a sentence."""
+    return f"{100.0 * abs(pair['difference']):.0f}"
+
+
+def difference(pair: Any) -> list[str]:
+    """Write a row of `statistics.compare` for a table: b - a with its interval, the seeds that differ, and p."""
+    size, low, high = (f"{100.0 * pair[name] + 0.0:+.1f}" for name in ("difference", "low", "high"))
+    changed = f"{pair['only_b']:,}, {pair['only_a']:,}" if pair["method"] == "paired" else ""
+    return [f"{size} ({low} to {high})", changed, probability(pair["p_holm"])]
+
+
+def comparisons(rows: Sequence[tuple[str, Any, str]]) -> str:
+    """Return a table of comparisons: what changes, a row of `statistics.compare` and the outcome that it counts."""
+    return table(
+        COMPARED,
+        [
+            [what, outcomes.phrase(outcome), *(percent(pair[side]) for side in ("rate_a", "rate_b")), *difference(pair)]
+            for what, pair, outcome in rows
+        ],
+    )
 
 
 def against(
     runs: pd.DataFrame, factor: str, reference: Any, *, within: Sequence[str] = (), outcome: str = "converged"
 ) -> pd.DataFrame:
-    """Compare each value of a factor with a reference, which stands as a; Holm's correction is over these pairs."""
+    """Compare each value of a factor, as b, with a reference, as a; Holm's correction is over these pairs."""
     from xorlab.statistics.comparison import holm
 
     others = sorted(set(runs[factor]) - {reference}, key=natural)
@@ -107,7 +130,7 @@ def against(
 
 
 def turned(pair: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Exchange a and b."""
+    """Return a comparison with a and b exchanged."""
     sides = {"a": "b", "only_a": "only_b", "n_a": "n_b", "rate_a": "rate_b"}
     turned = pair.rename(sides | {b: a for a, b in sides.items()})[pair.index]
     turned["difference"], turned["low"], turned["high"] = -pair["difference"], -pair["high"], -pair["low"]
@@ -115,17 +138,17 @@ def turned(pair: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def moved_on(runs: pd.DataFrame, factor: str, before: Any, after: Any, *, to: str) -> tuple[int, int]:
-    """Of the seeds at ln 2 before and not after, count those with the outcome `to` after, and all of them."""
+    """Take the seeds that are at ln 2 before and not after; count those with the outcome `to` after, and all."""
     ends = runs.pivot(index="seed", columns=factor, values="outcome")
     left = ends[after][(ends[before] == "stuck_ln2") & (ends[after] != "stuck_ln2")]
     return int((left == to).sum()), len(left)
 
 
 def probability(p: float) -> str:
-    """Write a p: ``p = 0.031``, ``p < 1e-12``."""
+    """Write a p for a table: ``0.031``, ``< 1e-12``."""
     if math.isnan(p):
         return "no test"
-    return "p < 1e-12" if p < 1e-12 else f"p = {p:.2g}"
+    return "< 1e-12" if p < 1e-12 else f"{p:.2g}"
 
 
 def differs(pair: Any) -> bool:
@@ -156,4 +179,4 @@ def plain(value: Any) -> str:
 def _cell(cell: Any) -> str:
     if cell is None:
         return ""
-    return f"{100.0 * cell['rate']:.0f} ({100.0 * cell['low']:.0f} to {100.0 * cell['high']:.0f})"
+    return f"{100.0 * cell['rate']:.0f} ({100.0 * cell['low']:.0f}-{100.0 * cell['high']:.0f})"

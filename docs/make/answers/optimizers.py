@@ -1,11 +1,25 @@
-"""Optimizers: each at the learning rate that suits it, on seeds that did not choose it."""
+"""Optimizers: each at its best learning rate, on seeds that were not used to choose it."""
 
 import pandas as pd
 
-from answers.answer import Answer, against, brief, chosen, difference, differs, grid, moved_on, rate, row, share
+from answers.answer import (
+    Answer,
+    against,
+    brief,
+    chosen,
+    comparisons,
+    differs,
+    grid,
+    moved_on,
+    points,
+    rate,
+    row,
+    share,
+)
 from answers.studies import Studies
 from markdown_table import table
 from xorlab import statistics
+from xorlab.diagnosis.outcomes import phrase
 from xorlab.figures import rates_along
 
 STUDIES = ("optimizers",)
@@ -23,36 +37,32 @@ def answer(studies: Studies) -> Answer:
     times = statistics.medians(chosen(tested, outcome="converged"), ["optimizer.name"]).set_index("optimizer.name")
     own = {name: chosen(tested, optimizer__name=name) for name in NAMES}
     fast = chosen(runs, optimizer__name="adam", lr=1.0)
+    left = {to: moved_on(tested, "optimizer.name", "gd", "rmsprop", to=to) for to in ("converged", "stuck_0.477")}
     fields = {
         "runs": f"{len(runs):,}",
         "seeds": str(runs["seed"].nunique()),
         "tested": str(len(own["gd"])),
-        "gd": rate(own["gd"]),
-        "adam": difference(row(pairs, b="adam")),
-        "rmsprop": difference(row(pairs, b="rmsprop")),
-        "momentum": difference(row(pairs, b="momentum")),
-        "nesterov": difference(row(pairs, b="nesterov")),
-        "rmsprop_ln2": difference(row(stuck, b="rmsprop")),
-        "left": share(*moved_on(tested, "optimizer.name", "gd", "rmsprop", to="converged")),
-        "left_next": share(*moved_on(tested, "optimizer.name", "gd", "rmsprop", to="stuck_0.477")),
+        "adam": points(row(pairs, b="adam")),
         "adam_fast": rate(fast),
-        "gd_fast": rate(chosen(runs, optimizer__name="gd", lr=1.0)),
         "table": table(
-            [
-                "optimizer",
-                "lr chosen",
-                "converged, %",
-                "at ln 2, %",
-                "median epochs of those that converge",
-                "against gd",
-            ],
+            ["optimizer", "lr chosen", "converged, %", "at ln 2, %", "median epochs of the converged runs"],
             [
                 [
                     *(name, f"{best[name]:g}", brief(own[name]), brief(own[name], "stuck_ln2")),
-                    *(f"{times.loc[name, 'median']:,.0f}", "" if name == "gd" else difference(row(pairs, b=name))),
+                    f"{times.loc[name, 'median']:,.0f}",
                 ]
                 for name in NAMES
             ],
+        ),
+        "compared": comparisons(
+            [
+                *((f"gd to {name}", row(pairs, b=name), "converged") for name in NAMES[1:]),
+                ("gd to rmsprop", row(stuck, b="rmsprop"), "stuck_ln2"),
+            ]
+        ),
+        "shares": table(
+            ["starts at ln 2 with gd, elsewhere with rmsprop", "share"],
+            [[phrase(to), share(*counts)] for to, counts in left.items()],
         ),
         "grid": grid(runs, ["optimizer.name"], "lr"),
     }
@@ -60,8 +70,14 @@ def answer(studies: Studies) -> Answer:
         "no optimizer converges more often than gd": not any(
             differs(row(pairs, b=name)) and row(pairs, b=name)["difference"] > 0 for name in NAMES[1:]
         ),
-        "momentum and Nesterov do not differ from gd": not any(
-            differs(row(pairs, b=name)) for name in ("momentum", "nesterov")
+        "momentum, Nesterov and RMSprop do not differ from gd": not any(
+            differs(row(pairs, b=name)) for name in ("momentum", "nesterov", "rmsprop")
+        ),
+        "of the starts that leave ln 2 with RMSprop more than half end at 0.477": left["stuck_0.477"][0]
+        > 0.5 * left["stuck_0.477"][1],
+        "at lr 1 Adam converges less often than gd": bool(
+            (fast["outcome"] == "converged").mean()
+            < 0.5 * (chosen(runs, optimizer__name="gd", lr=1.0)["outcome"] == "converged").mean()
         ),
         "RMSprop leaves fewer at ln 2": differs(row(stuck, b="rmsprop")) and row(stuck, b="rmsprop")["difference"] < 0,
         "Adam converges less often": differs(row(pairs, b="adam")) and row(pairs, b="adam")["difference"] < 0,
@@ -74,6 +90,6 @@ def answer(studies: Studies) -> Answer:
 
 
 def _best(runs: pd.DataFrame) -> float:
-    """Return the learning rate at which most runs converge, the smallest of equals."""
+    """Return the learning rate at which most runs converge; the smallest if several do equally well."""
     rates = chosen(statistics.rates(runs, ["lr"]), outcome="converged")
     return float(rates.sort_values(["count", "lr"], ascending=[False, True])["lr"].iloc[0])

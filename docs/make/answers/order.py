@@ -1,20 +1,22 @@
-"""Order: all points at once against an update after each."""
+"""Order: an update from all points at once, or after each point."""
 
 import pandas as pd
 
-from answers.answer import Answer, chosen, difference, differs, grid, moved_on, rate, row, share
+from answers.answer import Answer, chosen, comparisons, differs, grid, moved_on, part, row, share
 from answers.studies import Studies
+from markdown_table import table
 from xorlab import statistics
+from xorlab.diagnosis.outcomes import phrase
 from xorlab.figures import rates_along
 
 STUDIES = ("batches",)
 WAYS = {"full": "all at once", "in order": "one by one, in order", "shuffled": "one by one, shuffled"}
 SAME = ((0.003, 0.01), (0.01, 0.03), (0.03, 0.1))
-"""Learning rates one by one, and about four times as much for all at once: a pass goes about as far."""
+"""Learning rates one by one, and three times as much all at once: a pass goes about the same distance."""
 
 
 def answer(studies: Studies) -> Answer:
-    """Compare the three ways, at the same learning rate and at the same distance a pass."""
+    """Compare the three ways, at the same learning rate and at the same distance in each pass."""
     both = studies.load("batches")
     control = both[both["batch_size"].astype(str) == "full"].pivot(
         index=["lr", "seed"], columns="shuffle", values="outcome"
@@ -29,38 +31,51 @@ def answer(studies: Studies) -> Answer:
     one = chosen(runs, lr=1.0)
     alike = [_alike(runs, *two) for two in SAME]
     times = statistics.medians(chosen(runs, lr=0.01, outcome="converged"), ["way"]).set_index("way")["median"]
-    dead = chosen(one, way="shuffled")
+    single, changed = chosen(one, way="in order"), chosen(runs, lr=0.1)
+    dead = int((single["units_dead"] == 3).sum())
+    left = {to: moved_on(changed, "way", "full", "in order", to=to) for to in ("converged", "stuck_0.477")}
     fields = {
         "runs": f"{len(both):,}",
         "seeds": str(both["seed"].nunique()),
-        "full": rate(chosen(runs, lr=0.1, way="full")),
-        "single": rate(chosen(runs, lr=0.1, way="in order")),
-        "middle": difference(row(pairs, **middle)),
-        "full_ln2": rate(chosen(runs, lr=0.1, way="full"), "stuck_ln2"),
-        "single_ln2": rate(chosen(runs, lr=0.1, way="in order"), "stuck_ln2"),
-        "middle_ln2": difference(row(stuck, **middle)),
-        "left": share(*moved_on(chosen(runs, lr=0.1), "way", "full", "in order", to="converged")),
-        "left_next": share(*moved_on(chosen(runs, lr=0.1), "way", "full", "in order", to="stuck_0.477")),
-        "fast_full": rate(chosen(one, way="full")),
-        "fast_single": rate(chosen(one, way="in order")),
-        "fast": difference(row(pairs, **fast)),
-        "fast_ln2": rate(chosen(one, way="in order"), "stuck_ln2"),
-        "fast_dead": share(int((chosen(one, way="in order")["units_dead"] == 3).sum()), len(dead)),
-        "shuffled_dead": share(int((dead["units_dead"] == 3).sum()), len(dead)),
-        "shuffled_descending": share(int((dead["outcome"] == "descending").sum()), len(dead)),
-        "shuffled": f"{shuffled['p_holm'].min():.2g}",
-        "tests": str(len(families[0])),
-        "alike": ", ".join(
-            f"{share(*counts)} at lr {a:g} and {b:g}" for (a, b), counts in zip(SAME, alike, strict=True)
+        "dead": part(dead, len(single)),
+        "ratio": f"{times['full'] / times['in order']:.1f}",
+        "compared": comparisons(
+            [
+                ("lr 0.1", row(pairs, **middle), "converged"),
+                ("lr 0.1", row(stuck, **middle), "stuck_ln2"),
+                ("lr 1", row(pairs, **fast), "converged"),
+            ]
         ),
-        "ratio": f"{times['full'] / times['in order']:.2f}",
-        "control": f"{parted} of {len(control):,}",
+        "shares": table(
+            ["runs", "of these", "share"],
+            [
+                *(
+                    [f"one by one at lr {a:g}", f"same outcome as all at once at lr {b:g}", share(*counts)]
+                    for (a, b), counts in zip(SAME, alike, strict=True)
+                ),
+                *(
+                    [
+                        "lr 0.1: at ln 2 all at once, elsewhere one by one",
+                        f"{phrase(to)} one by one",
+                        share(*counts),
+                    ]
+                    for to, counts in left.items()
+                ),
+                ["lr 1: one by one", "all units dead", share(dead, len(single))],
+                ["all at once", "another outcome if shuffled", share(parted, len(control))],
+            ],
+        ),
         "table": grid(runs.replace({"way": WAYS}), ["way"], "lr"),
         "ln2": grid(runs.replace({"way": WAYS}), ["way"], "lr", outcome="stuck_ln2"),
     }
     claims = {
         "at lr 1 one by one converges less often": differs(row(pairs, **fast)) and row(pairs, **fast)["difference"] < 0,
-        "at lr 0.1 no difference is sure": not differs(row(stuck, **middle)) and not differs(row(pairs, **middle)),
+        "of the starts that leave ln 2 one by one more than half end at 0.477": left["stuck_0.477"][0]
+        > 0.5 * left["stuck_0.477"][1],
+        "at equal distance a pass nearly all starts end alike": all(count > 0.85 * n for count, n in alike),
+        "at lr 1 hardly any run converges one by one": bool((single["outcome"] == "converged").mean() < 0.05),
+        "at lr 0.1 no difference is significant": not differs(row(stuck, **middle))
+        and not differs(row(pairs, **middle)),
         "shuffling makes no difference to convergence": not shuffled.apply(differs, axis=1).any(),
         "one pass is worth about four": abs(times["full"] / times["in order"] - 4.0) < 0.4,
         "shuffling a full batch changes no run's outcome": parted == 0,
@@ -73,14 +88,14 @@ def answer(studies: Studies) -> Answer:
 
 
 def _named(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give each run its way, without the shuffled full batches."""
+    """Add the column way and leave out the shuffled full batches."""
     full = runs["batch_size"].astype(str) == "full"
     way = runs["shuffle"].map({False: "in order", True: "shuffled"}).mask(full, "full")
     return runs.assign(way=way)[~(full & runs["shuffle"])].drop(columns=["batch_size", "shuffle"])
 
 
 def _alike(runs: pd.DataFrame, single: float, full: float) -> tuple[int, int]:
-    """Count the seeds that end with one outcome both ways."""
+    """Count the seeds with the same outcome both ways, and all."""
     a = chosen(runs, lr=single, way="in order").set_index("seed")["outcome"]
     b = chosen(runs, lr=full, way="full").set_index("seed")["outcome"]
     return int((a == b).sum()), len(a)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from answers.answer import Answer, brief, chosen, difference, differs, rate, row
+from answers.answer import Answer, brief, chosen, comparisons, differs, plain, points, row
 from answers.studies import Studies
 from markdown_table import table
 from xorlab import statistics
@@ -24,24 +24,27 @@ def answer(studies: Studies) -> Answer:
         chosen(runs, data__encoding="binary"), "init.biases", within=["arch.hidden"], outcome="stuck_ln2"
     )
     zero = chosen(runs, data__encoding="bipolar", init__biases="zero")
-    binary = chosen(runs, data__encoding="binary", init__biases="zero")
     three = {"init__biases": "zero", "arch__hidden": "[3]"}
+    encoded = _oriented(row(moved, **three))
     drawn = chosen(slope, init__biases="drawn")
     fields = {
         "runs": f"{len(runs) + len(kinks):,}",
         "seeds": str(runs["seed"].nunique()),
-        "bipolar_ln2": rate(chosen(zero, arch__hidden="[2]"), "stuck_ln2"),
-        "binary_ln2": rate(chosen(binary, arch__hidden="[2]"), "stuck_ln2"),
-        "binary_three": rate(chosen(binary, arch__hidden="[3]")),
-        "bipolar_three": rate(chosen(zero, arch__hidden="[3]")),
-        "three": difference(_oriented(row(moved, **three))),
-        "two_ln2": difference(_oriented(row(stuck, init__biases="zero", arch__hidden="[2]"))),
-        "slope_three": difference(row(slope, **three)),
-        "slope_zero": rate(chosen(kinks, arch__relu_grad_at_zero=0.0, **three)),
-        "slope_one": rate(chosen(kinks, arch__relu_grad_at_zero=1.0, **three)),
-        "drawn": f"{int(drawn['only_a'].sum() + drawn['only_b'].sum())} of {int(drawn['n'].sum())}",
-        "bias_three": difference(_oriented(row(bias, arch__hidden="[3]"), first="zero")),
-        "bias_ln2": difference(_oriented(row(bias_ln2, arch__hidden="[3]"), first="zero")),
+        "three": points(encoded),
+        "slope_three": points(row(slope, **three)),
+        "compared": comparisons(
+            [
+                (
+                    "points 0, 1 to -1, 1; width 2",
+                    _oriented(row(stuck, init__biases="zero", arch__hidden="[2]")),
+                    "stuck_ln2",
+                ),
+                ("points 0, 1 to -1, 1; width 3", encoded, "converged"),
+                ("derivative at 0 from 0 to 1; width 3", row(slope, **three), "converged"),
+                ("zero to drawn biases; width 3", _oriented(row(bias_ln2, arch__hidden="[3]"), "zero"), "stuck_ln2"),
+                ("zero to drawn biases; width 3", _oriented(row(bias, arch__hidden="[3]"), "zero"), "converged"),
+            ]
+        ),
         "table": _table(runs, kinks),
     }
     claims = {
@@ -54,6 +57,9 @@ def answer(studies: Studies) -> Answer:
         ),
         "it does nothing with drawn biases": int(drawn["only_a"].sum() + drawn["only_b"].sum()) == 0,
         "drawn biases put more runs at ln 2 at width 3": differs(row(bias_ln2, arch__hidden="[3]")),
+        "drawn biases make no significant difference to convergence at width 3": not differs(
+            row(bias, arch__hidden="[3]")
+        ),
     }
     rates = statistics.rates(
         chosen(runs, init__biases="zero"), ["data.encoding", "arch.hidden"], outcomes=["converged", "stuck_ln2"]
@@ -65,7 +71,7 @@ def answer(studies: Studies) -> Answer:
 
 
 def _oriented(pair: "pd.Series[float]", first: str = "binary") -> "pd.Series[float]":
-    """Turn a pair so that this value comes first."""
+    """Return a comparison with this value as a."""
     from answers.answer import turned
 
     return pair if pair["a"] == first else turned(pair)
@@ -79,7 +85,7 @@ def _table(runs: pd.DataFrame, kinks: pd.DataFrame) -> str:
             one = chosen(kinks, arch__hidden=width, init__biases=biases, arch__relu_grad_at_zero=1.0)
             sets = [chosen(own, data__encoding="binary"), one, chosen(own, data__encoding="bipolar")]
             cells = [brief(part, outcome) for part in sets for outcome in ("converged", "stuck_ln2")]
-            rows.append([width.strip("[]"), biases, *cells])
+            rows.append([plain(width), biases, *cells])
     kinds = ("0 and 1", "0 and 1, derivative 1 at 0", "-1 and 1")
     head = ["width", "biases", *(f"{kind}: {what}" for kind in kinds for what in ("converged", "ln 2"))]
     return table(head, rows)

@@ -1,10 +1,8 @@
-"""Waiting: whether more epochs help, and what the learning rate has to do with it."""
-
-from typing import Any
+"""Waiting: whether more epochs help, and how the learning rate matters."""
 
 import pandas as pd
 
-from answers.answer import Answer, against, brief, chosen, difference, differs, rate, row, share
+from answers.answer import Answer, against, chosen, comparisons, differs, grid, part, rate, row, share
 from answers.studies import Studies
 from markdown_table import table
 from xorlab import statistics
@@ -20,19 +18,18 @@ SAME = 1e-12
 
 
 def answer(studies: Studies) -> Answer:
-    """Follow the same starts through a tenth and ten times the epochs."""
+    """Compare the same starts after a tenth of the epochs, all of them and ten times as many."""
     runs = studies.load("patience")
     usual = chosen(runs, lr=0.1)
     long = usual[usual["epochs"].isin([10_000, 100_000])]
     pairs = statistics.compare(long, "epochs", within=["arch.activation"])
-    relu, leaky = (chosen(usual, arch__activation=name) for name in ("relu", "leaky_relu"))
+    relu = chosen(usual, arch__activation="relu")
     before, after = (chosen(relu, epochs=epochs).set_index("seed")["outcome"] for epochs in (10_000, 100_000))
     stuck = before.index[before == "stuck_ln2"]
     same = int((after[stuck] == "stuck_ln2").sum())
     level = leaky_level()
     last = chosen(runs, arch__activation="leaky_relu", lr=1.0, epochs=100_000)
-    nameless = chosen(last, outcome="stuck_other")
-    at = nameless[(nameless["final_loss"] - level).abs() < SAME]
+    at = last[(last["final_loss"] - level).abs() < SAME]
     alike = _alike(chosen(runs, arch__activation="relu"))
     sides = chosen(runs, lr=1.0, epochs=100_000)
     sides = sides[sides["arch.activation"].isin(["relu", "leaky_relu"])]
@@ -41,39 +38,61 @@ def answer(studies: Studies) -> Answer:
     won = ends["leaky_relu"] == "converged"
     resting = {"others": ["stuck_0.347", "stuck_0.477"], "stuck_ln2": ["stuck_ln2"]}
     released = {name: won[ends["relu"].isin(outcomes)] for name, outcomes in resting.items()}
+    moving = ~runs["outcome"].str.match("converged|stuck|diverged")
+    others = last[(last["outcome"] != "converged") & (last["outcome"] != "stuck_ln2")]
     fields = {
         "seeds": str(runs["seed"].nunique()),
         "runs": f"{len(runs):,}",
-        "relu": difference(row(pairs, arch__activation="relu")),
-        "relu_before": rate(chosen(relu, epochs=10_000)),
-        "relu_after": rate(chosen(relu, epochs=100_000)),
-        "leaky": difference(row(pairs, arch__activation="leaky_relu")),
-        "tanh": difference(row(pairs, arch__activation="tanh")),
-        "stay": share(same, len(stuck)),
-        "alike": _said(alike),
-        "leaky_before": rate(chosen(leaky, epochs=10_000)),
-        "leaky_after": rate(chosen(leaky, epochs=100_000)),
+        "alike": part(*alike[1000]),
         "leaky_end": rate(last),
-        "leaky_ln2": rate(last, "stuck_ln2"),
-        "relu_end": rate(chosen(sides, arch__activation="relu")),
-        "sides": difference(row(wide, b="leaky_relu")),
-        "rested": share(int(released["others"].sum()), len(released["others"])),
-        "freed": share(int(released["stuck_ln2"].sum()), len(released["stuck_ln2"])),
         "level": f"{level:.6f}",
-        "at_level": str(len(at)),
-        "nameless": str(len(nameless)),
-        "table": _table(runs),
+        "compared": comparisons(
+            [
+                *(
+                    (f"{name}, lr 0.1, 10,000 to 100,000 epochs", row(pairs, arch__activation=name), "converged")
+                    for name in ("relu", "leaky_relu", "tanh")
+                ),
+                ("relu to leaky_relu, lr 1, 100,000 epochs", row(wide, b="leaky_relu"), "converged"),
+            ]
+        ),
+        "shares": table(
+            ["runs", "of these", "share"],
+            [
+                ["relu, lr 0.1, at ln 2 after 10,000 epochs", "at ln 2 after 100,000", share(same, len(stuck))],
+                *(
+                    [
+                        f"all starts, lr × epochs = {way:,}",
+                        "converge with all of these settings or with none",
+                        share(*c),
+                    ]
+                    for way, c in alike.items()
+                ),
+                *(
+                    [f"relu rests at {where} at the end", "converge with leaky_relu", share(int(won.sum()), len(won))]
+                    for where, won in zip(("0.347 or 0.477", "ln 2"), released.values(), strict=True)
+                ),
+                ["leaky_relu, neither converged nor at ln 2", f"at {level:.6f}", share(len(at), len(others))],
+            ],
+        ),
+        "converged": grid(runs, ["arch.activation", "lr"], "epochs"),
+        "ln2": grid(runs, ["arch.activation", "lr"], "epochs", outcome="stuck_ln2"),
+        "moving": grid(
+            runs.assign(outcome=moving.map({True: "moving", False: "at rest"})),
+            ["arch.activation", "lr"],
+            "epochs",
+            outcome="moving",
+        ),
     }
     relu_pair, leaky_pair = (row(pairs, arch__activation=name) for name in ("relu", "leaky_relu"))
     claims = {
         "with ReLU ten times the epochs make no difference": not differs(relu_pair),
         "every ReLU run at ln 2 after 10,000 epochs is there after 100,000": same == len(stuck) > 0,
         "with leaky ReLU they do": differs(leaky_pair) and leaky_pair["difference"] > 0,
-        "leaky ReLU ends at its own level": len(at) >= 10 and len(at) >= 0.9 * len(nameless),
+        "leaky ReLU ends at its own level": len(at) >= 10 and len(at) >= 0.9 * len(others),
         "most that leaky ReLU gains rests at 0.347 or 0.477 with ReLU": released["others"].sum()
         > 2 * released["stuck_ln2"].sum(),
         "leaky ReLU converges more often than ReLU in the end": differs(row(wide, b="leaky_relu")),
-        "runs of the same product of lr and epochs mostly fare alike": all(c >= 0.95 * n for c, n in alike.values()),
+        "runs of the same product of lr and epochs mostly end alike": all(c >= 0.95 * n for c, n in alike.values()),
     }
     curves = statistics.survival(chosen(usual, epochs=100_000), ["arch.activation"])
     title = "How long until a run has converged?"
@@ -81,9 +100,9 @@ def answer(studies: Studies) -> Answer:
 
 
 def leaky_level() -> float:
-    """Give the loss at which two points are right with logits -c, c and the other two leak to the wrong side by 0.01 c.
+    """Return the lowest loss with logits -c and c at two points and 0.01 c on the wrong side at the other two.
 
-    Half of ln(1 + exp(-c)) + ln(1 + exp(0.01 c)), least where sigmoid(-c) = 0.01 sigmoid(0.01 c).
+    This is half of ln(1 + exp(-c)) + ln(1 + exp(0.01 c)); at its minimum sigmoid(-c) = 0.01 sigmoid(0.01 c).
     """
     import numpy as np
     from scipy.optimize import brentq
@@ -103,16 +122,3 @@ def _alike(runs: pd.DataFrame) -> dict[int, tuple[int, int]]:
         table = pd.concat(ends, axis=1)
         found[way] = (int((table.nunique(axis=1) == 1).sum()), len(table))
     return found
-
-
-def _said(alike: dict[int, tuple[int, int]]) -> str:
-    return " and ".join(f"{share(*counts)} at a product of {way:,}" for way, counts in alike.items())
-
-
-def _table(runs: pd.DataFrame) -> str:
-    rows: list[list[Any]] = []
-    for (activation, lr, epochs), own in runs.groupby(["arch.activation", "lr", "epochs"], sort=False):
-        cells = [brief(own, name) for name in ("converged", "stuck_ln2", "descending")]
-        rows.append([activation, f"{lr:g}", f"{epochs:,}", f"{lr * epochs:g}", *cells])
-    head = ["activation", "lr", "epochs", "lr × epochs", "converged, %", "ln 2, %", "still descending, %"]
-    return table(head, rows)

@@ -62,15 +62,15 @@ def _table(shares: dict[tuple[str, int], list[float]]) -> str:
         for place, layers in enumerate(LAYERS):
             low, high = theory.born_dead(width, layers)
             seen = [f"{shares[name, width][place]:.4f}" for name in INPUTS]
-            rows.append([str(width), str(layers), f"{low:.4f}", *seen, f"{high:.4f}"])
-    return table(["width", "layers", "lower bound", *INPUTS, "upper bound"], rows)
+            rows.append([str(width), str(layers), *seen, f"{low:.4f}-{high:.4f}"])
+    return table(["width", "layers", *INPUTS, "bounds"], rows)
 
 
 def _below(shares: dict[tuple[str, int], list[float]]) -> str:
-    """Give an example of a rate on the points -1 and 1 that is below the lower bound."""
+    """Return an example of a rate on the points -1 and 1 that is below the lower bound."""
     name, layers = "XOR, points -1 and 1", 3
     rate, low = shares[name, 2][layers - 2], theory.born_dead(2, layers)[0]
-    return f"{rate:.4f}, against {low:.4f}, for width 2 and {layers} layers"
+    return f"{rate:.4f} instead of at least {low:.4f} for width 2 and {layers} layers"
 
 
 @matplotlib.rc_context(STYLE)

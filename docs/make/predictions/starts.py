@@ -56,14 +56,19 @@ def counts(init: InitSpec, encoding: str, width: int, streams: Iterable[RandomSt
 
 
 def _table(checks: list[Check]) -> str:
-    names, rows = list(SETTINGS), []
-    for check in checks:
-        kind, place, width = check.quantity.split()
-        cells = [names[int(place)], width, KINDS[kind], f"{check.theory[0]:.5f}"]
-        rows.append(
-            [*cells, f"{check.simulated[0]:.5f} to {check.simulated[1]:.5f}", "yes" if check.holds else "**no**"]
-        )
-    return table(["start", "hidden", "probability of", "theory", "simulation, 99 %", "agree"], rows)
+    """Return a table with a row for each setting and width, and theory and simulation of each kind in a cell."""
+    found = {tuple(check.quantity.split()): check for check in checks}
+    rows = [
+        [name, str(width), *(_cell(found[kind, str(place), str(width)]) for kind in KINDS)]
+        for place, name in enumerate(SETTINGS)
+        for width in WIDTHS
+    ]
+    return table(["start", "hidden", *KINDS.values()], rows)
+
+
+def _cell(check: Check) -> str:
+    low, high = check.simulated
+    return f"{check.theory[0]:.5f} ({low:.5f}-{high:.5f})" + ("" if check.holds else " **no**")
 
 
 @matplotlib.rc_context(STYLE)

@@ -1,4 +1,4 @@
-"""Where runs end, by how they started: what the closed forms do not explain."""
+"""Where runs end, by how they started: the part that the closed forms do not explain."""
 
 from collections import Counter
 
@@ -14,6 +14,7 @@ from xorlab.components.datasets import load
 from xorlab.diagnosis import theory
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import ordered, phrase
+from xorlab.diagnosis.verdict import Verdict
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import STYLE, colour
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
@@ -22,30 +23,35 @@ from xorlab.sweeps import pool
 WIDTHS = (2, 3, 4, 8)
 CLASSES = ("all dead", "affine, a unit live", "one live unit, split", "two live or more, one split")
 EPOCHS = 10_000
-Fates = dict[int, Counter[tuple[str, str]]]
-"""For each width, the runs counted by their class at the start and their outcome."""
+Counts = dict[int, Counter[tuple[str, str]]]
+"""For each width, the number of runs by their class at the start and their outcome."""
 
 
 def compare(networks: int) -> Comparison:
-    """Train networks / 5 runs of each width, and count where they end by how they started."""
+    """Train networks / 5 runs of each width, and count them by their start and their outcome."""
     runs = max(networks // 5, 1)
     classes = {width: start_classes(width, runs) for width in WIDTHS}
-    ends = {width: outcomes(width, runs) for width in WIDTHS}
-    fates = {width: Counter(zip(classes[width], ends[width], strict=True)) for width in WIDTHS}
-    checks = [check for width in WIDTHS for check in _checks(width, fates[width])]
-    fields = {
-        "fates": _table(fates),
-        "levels": _levels(),
-        "fates_rates": _rates(fates),
-        "fates_runs": f"{runs:,}",
-        "fates_affine_converged": _example(classes[3], ends[3], "affine, a unit live", "converged"),
-        "fates_split_stuck": _example(classes[3], ends[3], "two live or more, one split", "stuck_ln2"),
+    verdicts = {width: judged(width, runs) for width in WIDTHS}
+    ends = {width: [verdict.outcome for verdict in verdicts[width]] for width in WIDTHS}
+    counts = {width: Counter(zip(classes[width], ends[width], strict=True)) for width in WIDTHS}
+    certified = {
+        width: sum(verdict.outcome == "stuck_ln2" and verdict.evidence.certified for verdict in verdicts[width])
+        for width in WIDTHS
     }
-    return Comparison(checks, fields, lambda: _draw(fates))
+    checks = [check for width in WIDTHS for check in _checks(width, counts[width])]
+    fields = {
+        "outcomes": _table(counts),
+        "levels": _levels(),
+        "outcomes_rates": _rates(counts, certified),
+        "outcomes_runs": f"{runs:,}",
+        "outcomes_affine_converged": _example(classes[3], ends[3], "affine, a unit live", "converged"),
+        "outcomes_split_stuck": _example(classes[3], ends[3], "two live or more, one split", "stuck_ln2"),
+    }
+    return Comparison(checks, fields, lambda: _draw(counts))
 
 
 def start_classes(width: int, runs: int) -> list[str]:
-    """Return the class of start of the first seeds' networks."""
+    """Return the class at the start of the networks of the first seeds."""
     X, _ = load(DataSpec())
     hidden, output = preactivations(ArchSpec(hidden=(width,)), InitSpec(), X, of_seeds(range(runs)))
     live = (hidden > 0.0).any(axis=0).sum(axis=0)
@@ -53,18 +59,17 @@ def start_classes(width: int, runs: int) -> list[str]:
     return [CLASSES[place] for place in np.select([live == 0, flat, live == 1], [0, 1, 2], 3)]
 
 
-def outcomes(width: int, runs: int) -> list[str]:
-    """Train the first seeds at the default settings and return their outcomes."""
+def judged(width: int, runs: int) -> list[Verdict]:
+    """Train the first seeds at the default settings and return their verdicts."""
     specs = [RunSpec(arch=ArchSpec(hidden=(width,)), seed=seed, epochs=EPOCHS) for seed in range(runs)]
-    found = [""] * runs
+    found = {}
     for chunk in pool.stream(specs, converged_below=0.1, log_every=EPOCHS, workers=1):
-        for place, verdict in zip(chunk.places, chunk.verdicts, strict=True):
-            found[place] = verdict.outcome
-    return found
+        found |= dict(zip(chunk.places, chunk.verdicts, strict=True))
+    return [found[place] for place in range(runs)]
 
 
 def _checks(width: int, counted: Counter[tuple[str, str]]) -> list[Check]:
-    """Only runs that start with two live units converge; all that do not converge rest at a level."""
+    """Check that only runs with two live units converge, and that all others rest at a level."""
     converged = Counter(start for start, end in counted.elements() if end == "converged")
     few = sum(converged[start] for start in (CLASSES[0], CLASSES[2]))
     left = sum(count for (start, end), count in counted.items() if start == CLASSES[0] and end != "stuck_ln2")
@@ -85,10 +90,10 @@ def _example(classes: list[str], ends: list[str], start: str, end: str) -> str:
     return f"`python train.py seed={both.index((start, end))}`" if (start, end) in both else "none of these runs"
 
 
-def _table(fates: Fates) -> str:
-    names = ordered({end for counted in fates.values() for _, end in counted})
+def _table(counts: Counts) -> str:
+    names = ordered({end for counted in counts.values() for _, end in counted})
     rows = [
-        [str(width), start, *(f"{fates[width][start, name]:,}" for name in names)]
+        [str(width), start, *(f"{counts[width][start, name]:,}" for name in names)]
         for width in WIDTHS
         for start in CLASSES
     ]
@@ -106,10 +111,10 @@ def _levels() -> str:
     return table(["data", "loss", "levels above 0"], rows)
 
 
-def _rates(fates: Fates) -> str:
-    """Return a table of the closed forms beside the outcomes: they would be equal if the start decided the end."""
+def _rates(counts: Counts, certified: dict[int, int]) -> str:
+    """Return a table of the closed forms beside the outcomes; they would agree if the start decided the end."""
     rows = []
-    for width, counted in fates.items():
+    for width, counted in counts.items():
         runs, predicted = counted.total(), theory.start(InitSpec(), width)
         flat = {end: sum(counted[start, end] for start in CLASSES[:2]) for end in ("stuck_ln2", "converged")}
         started = sum(count for (start, _), count in counted.items() if start in CLASSES[:2])
@@ -117,9 +122,11 @@ def _rates(fates: Fates) -> str:
         converged = sum(count for (_, end), count in counted.items() if end == "converged")
         row = [f"{predicted.affine:.4f}", _share(stuck, runs), _share(flat["stuck_ln2"], started)]
         row += [_share(flat["converged"], started), _share(stuck - flat["stuck_ln2"], stuck)]
+        row += [_share(certified[width], stuck)]
         rows.append([str(width), *row, f"{predicted.two_live:.4f}", _share(converged, runs)])
-    asked = ["of affine starts, end at ln 2", "of affine starts, converge", "of those at ln 2, did not start affine"]
-    return table(["hidden", "P(affine at the start)", "end at ln 2", *asked, "P(two live)", "converge"], rows)
+    parts = ["affine starts: end at ln 2", "affine starts: converge", "at ln 2: not affine at the start"]
+    columns = ["hidden", "P(affine at the start)", "end at ln 2", *parts, "at ln 2: certified", "P(two live)", "converge"]
+    return table(columns, rows)
 
 
 def _share(count: int, n: int) -> str:
@@ -127,12 +134,12 @@ def _share(count: int, n: int) -> str:
 
 
 @matplotlib.rc_context(STYLE)
-def _draw(fates: Fates) -> Figure:
-    """Draw a bar for each class and width: the share of runs, divided by outcome."""
+def _draw(counts: Counts) -> Figure:
+    """Draw a bar for each class and width: the share of runs, stacked by outcome."""
     figure = Figure(figsize=(2 * COLUMN, 3.3), layout="constrained")
-    names = ordered({end for counted in fates.values() for _, end in counted})
+    names = ordered({end for counted in counts.values() for _, end in counted})
     labels = ("all\ndead", "affine", "one\nlive", "rest")
-    for ax, (width, counted) in zip(figure.subplots(1, len(WIDTHS), sharey=True), fates.items(), strict=True):
+    for ax, (width, counted) in zip(figure.subplots(1, len(WIDTHS), sharey=True), counts.items(), strict=True):
         base = np.zeros(len(CLASSES))
         for name in names:
             height = np.array([counted[start, name] for start in CLASSES]) / counted.total()
