@@ -124,9 +124,9 @@ def _rates(counts: Counts, certified: dict[int, int]) -> str:
         row += [_share(flat["converged"], started), _share(stuck - flat["stuck_ln2"], stuck)]
         row += [_share(certified[width], stuck)]
         rows.append([str(width), *row, f"{predicted.two_live:.4f}", _share(converged, runs)])
-    parts = ["affine starts: end at ln 2", "affine starts: converge", "at ln 2: not affine at the start"]
-    columns = ["hidden", "P(affine at the start)", "end at ln 2", *parts, "at ln 2: certified", "P(two live)", "converge"]
-    return table(columns, rows)
+    affine = ["P(affine at the start)", "end at ln 2", "affine starts: end at ln 2", "affine starts: converge"]
+    stays = ["at ln 2: not affine at the start", "at ln 2: certified"]
+    return table(["hidden", *affine, *stays, "P(two live)", "converge"], rows)
 
 
 def _share(count: int, n: int) -> str:
