@@ -3,10 +3,25 @@
 import numpy as np
 
 from xorlab.components import datasets
+from xorlab.components.losses import LOSSES
+from xorlab.components.outputs import OUTPUTS, TARGETS
 from xorlab.diagnosis.verdict import diagnose
+from xorlab.errors import SpecError
 from xorlab.numerics.network import evaluate
 from xorlab.numerics.trained import Trained
-from xorlab.spec import ArchSpec, RunSpec
+from xorlab.spec import ArchSpec, DataSpec, RunSpec
+
+
+def _goes(loss, output, targets):
+    try:
+        RunSpec(loss=loss, arch=ArchSpec(output=output), data=DataSpec(targets=targets))
+    except SpecError:
+        return False
+    return True
+
+
+WAYS = [(loss, output, low) for loss in LOSSES for output in OUTPUTS for low in TARGETS if _goes(loss, output, low)]
+"""Every loss, output and targets that go together."""
 
 
 def network(W1, b1, W2, b2, losses=(0.6931471805599453,), **parts):

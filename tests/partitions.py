@@ -24,5 +24,7 @@ def best(group, loss):
     each = {
         "bce": lambda y: -(y * math.log(p) + (1 - y) * math.log1p(-p)),
         "mse": lambda y: (y - share) ** 2,
+        "mae": lambda y: abs(y - (share > 0.5)),
+        "hinge": lambda y: 2.0 * abs(y - (share > 0.5)),
     }[loss]
     return sum(each(y) for y in group)

@@ -3,18 +3,31 @@ import math
 import numpy as np
 import pytest
 
-from xorlab.components.losses import LOSSES
+from networks import WAYS
+from xorlab.components.losses import objective
 from xorlab.numerics.ensemble import kernel
 
 R = 8
 
 
-def lose(name, z, y):
-    """Mean loss (R,) and its derivative (N, R) for logits z (N, R) and targets y (N,)."""
+PLAIN = {
+    "bce": lambda o, t: -np.log(np.where(t == 1, o, 1.0 - o)),
+    "mse": lambda o, t: (o - t) ** 2,
+    "mae": lambda o, t: np.abs(o - t),
+    "hinge": lambda o, t: np.maximum(0.0, 1.0 - t * o),
+}
+OUTPUT = {"sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)), "linear": lambda z: z, "tanh": np.tanh}
+
+
+def lose(name, z, y, output="sigmoid", targets="binary"):
+    """Mean loss (R,) and its derivative (N, R) for pre-activations z (N, R) and labels y (N,)."""
     z = np.asarray(z, dtype=float)[:, None]
     total, dz = np.full((1, z.shape[2]), np.nan), np.full_like(z, np.nan)
-    target, weight = LOSSES[name].encode(np.asarray(y, dtype=float)[:, None, None], len(y))
-    LOSSES[name].build(z, target, weight, total, dz)()
+    rule = objective(name, output, targets)
+    target, weight = (
+        array + np.zeros_like(z) for array in rule.encode(np.asarray(y, dtype=float)[:, None, None], len(y))
+    )
+    rule.build(z, target, weight, total, dz)()
     return total[0] / len(y), dz[:, 0]
 
 
@@ -64,9 +77,30 @@ def test_mse_is_bounded_at_huge_logits():
     np.testing.assert_array_equal(dz, 0.0)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(("name", "output", "targets"), WAYS)
+def test_every_loss_is_its_formula_and_its_derivatives_are_differences(name, output, targets):
+    rng = np.random.RandomState(3)
+    z, y, h = 1.5 * rng.randn(5, R), np.array([0, 1, 1, 0, 1])[:, None], 1e-4
+    t = y if targets == "binary" else 2 * y - 1
+
+    def plain(z):
+        return PLAIN[name](OUTPUT[output](z), t)
+
+    rule = objective(name, output, targets)
+    loss, dz = lose(name, z, y[:, 0], output, targets)
+    np.testing.assert_allclose(rule.value(z, y), plain(z), rtol=1e-12)
+    np.testing.assert_allclose(loss, plain(z).mean(axis=0), rtol=1e-12)
+    smooth = np.ones_like(z, dtype=bool) if rule.kink is None else np.abs(rule.kink(z, y)) > 0.01
+    assert smooth.sum() > 30
+    first, second = (plain(z + h) - plain(z - h)) / (2 * h), (plain(z + h) - 2 * plain(z) + plain(z - h)) / h**2
+    np.testing.assert_allclose(rule.first(z, y)[smooth], first[smooth], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(5 * dz[smooth], first[smooth], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(rule.second(z, y)[smooth], second[smooth], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "output", "targets"), WAYS)
 @pytest.mark.parametrize("z", [np.nan, np.inf])
-def test_losses_pass_on_what_is_not_a_number(name, z):
+def test_losses_pass_on_what_is_not_a_number(name, output, targets, z):
     with kernel():
-        loss, _ = lose(name, np.full((2, R), z), [0, 0])
-    assert np.isnan(loss).all() if np.isnan(z) else np.isin(loss, [np.inf, 1.0]).all()
+        loss, _ = lose(name, np.full((2, R), z), [0, 0], output, targets)
+    assert np.isnan(loss).all() if np.isnan(z) else np.isin(loss, [np.inf, 1.0, 2.0, 4.0]).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from partitions import best, partitions
+from xorlab.components.losses import LOSSES, objective
 from xorlab.diagnosis.levels import levels, name, spectrum
 from xorlab.diagnosis.verdict import effective_time, tolerance
 from xorlab.spec import DataSpec, OptimizerSpec, RunSpec
@@ -13,7 +14,7 @@ from xorlab.spec import DataSpec, OptimizerSpec, RunSpec
 LN2 = math.log(2.0)
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", ["bce", "mse", "mae", "hinge"])
 @pytest.mark.parametrize(
     ("points", "ones"), [(points, ones) for points in (1, 2, 3, 4, 8) for ones in range(points + 1)]
 )
@@ -21,14 +22,24 @@ def test_levels_are_those_of_all_set_partitions(points, ones, loss):
     labels = [1] * ones + [0] * (points - ones)
     sums = [sum(best(group, loss) for group in partition) / points for partition in partitions(labels)]
     expected = sorted({round(total, 9) for total in sums if total > 1e-9}, reverse=True)
-    np.testing.assert_allclose(levels(ones, points - ones, loss), expected, atol=2e-9)
-    assert len(levels(ones, points - ones, loss)) == len(expected)
+    found = levels(ones, points - ones, loss, 2.0 if loss == "hinge" else 1.0)
+    np.testing.assert_allclose(found, expected, atol=2e-9)
+    assert len(found) == len(expected)
 
 
 def test_the_levels_of_xor():
     expected = (LN2, 0.75 * math.log(3) - 0.5 * LN2, LN2 / 2)
     np.testing.assert_allclose(levels(2, 2, "bce"), expected, rtol=1e-15)
     np.testing.assert_allclose(levels(2, 2, "mse"), (1 / 4, 1 / 6, 1 / 8), rtol=1e-15)
+
+
+def test_no_constant_does_better_than_the_floor():
+    """By a fine search over the outputs that a network can give, targets -1 and 1."""
+    o, y = np.linspace(-1.0, 1.0, 4001), np.array([1.0, 1.0, 0.0, 1.0, 0.0])
+    for loss, way in (("mse", "linear"), ("mae", "tanh"), ("hinge", "linear")):
+        z = np.arctanh(o[1:-1]) if way == "tanh" else o
+        means = objective(loss, way, "bipolar").value(z, y[:, None]).mean(axis=0)
+        assert LOSSES[loss].floor(3 / 5, 2.0) == pytest.approx(means.min(), abs=1e-3)
 
 
 def test_with_many_points_only_the_highest_level_is_told():
@@ -45,6 +56,7 @@ def test_with_many_points_only_the_highest_level_is_told():
         ("xor", "mse", ["0.250", "0.167", "0.125"]),
         ("and", "bce", ["0.562", "0.477", "0.347"]),
         ("noisy_xor", "bce", ["ln2"]),
+        ("xor", "mae", ["0.500", "0.250"]),
     ],
 )
 def test_the_names_of_levels(data, loss, names):

@@ -12,6 +12,7 @@ from xorlab.components.datasets import DATASETS
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.outputs import OUTPUTS
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.units import STATES
@@ -25,6 +26,7 @@ CHOICES = {
     "Optimizers": OPTIMIZERS,
     "Data sets": DATASETS,
     "Losses": LOSSES,
+    "Outputs": OUTPUTS,
 }
 
 

@@ -1,7 +1,7 @@
 """Specifications whose identities and first losses must never change under one version of the numerics.
 
-`frozen.json` holds 240 specifications that cover every activation, loss, optimizer, initialiser and data set, full and
-mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared exactly. Losses
+`frozen.json` holds 280 specifications that cover every activation, loss, output, optimizer, initialiser and data set,
+full and mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared exactly. Losses
 are compared to a relative 1e-9, because their last bits depend on the processor and on NumPy's kernels for it.
 
 A difference means that runs on record can no longer be reproduced. This command writes the file anew after
@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from networks import WAYS
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.datasets import DATASETS, ENCODINGS
 from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.components.parameters import Component
 from xorlab.numerics.training import draw, train
@@ -30,6 +30,8 @@ FROZEN = Path(__file__).with_name("frozen.json")
 WEIGHTS = Path(__file__).with_name("start.npz")
 """Weights of a 2-3-1 network; the identity of a run that starts from them rests on the file's bytes."""
 COUNT, EPOCHS = 240, 20
+ADDED = 40
+"""Specifications that are added for new components."""
 OTHER_VALUES = {"bits": 4, "points": 3, "std": 0.3, "seed": 5, "limit": 0.7, "gain": 2.0, "value": 0.3}
 OTHER_VALUES |= {"momentum": 0.8, "alpha": 0.9, "beta1": 0.8, "beta2": 0.99, "eps": 1e-6}
 """Values beside the defaults, for each parameter of a component."""
@@ -64,14 +66,16 @@ def drawn(count: int) -> list[dict]:
             data, hidden = {"name": rng.choice(["xor", "and", "noisy_xor"])}, [3]
         elif INITIALIZERS[init["name"]].draws_biases and rng.random() < 0.4:
             init["biases"] = "drawn"
-        arch = {"hidden": hidden, "activation": list(ACTIVATIONS)[place % len(ACTIVATIONS)]}
+        loss, output, targets = rng.choice(WAYS)
+        arch = {"hidden": hidden, "activation": list(ACTIVATIONS)[place % len(ACTIVATIONS)], "output": output}
+        data["targets"] = targets
         found.append(
             {
                 "data": data | {"encoding": rng.choice(ENCODINGS)},
                 "arch": arch | {"relu_grad_at_zero": rng.choice([0.0, 0.0, 1.0, 0.5])},
                 "init": init,
                 "optimizer": chosen(OPTIMIZERS, place // 3),
-                "loss": rng.choice(list(LOSSES)),
+                "loss": loss,
                 "lr": rng.choice([0.001, 0.01, 0.1, 0.5, 1.0, 10.0, 100.0]),
                 "batch_size": rng.choice(["full", "full", 1, 2, 3]),
                 "shuffle": rng.random() < 0.4,
@@ -92,10 +96,11 @@ def well_conditioned(spec: RunSpec) -> bool:
     return bool(np.allclose(losses, others, rtol=1e-11, atol=0.0, equal_nan=True))
 
 
-def components(nested: dict) -> set[tuple[str, str]]:
+def components(nested: dict) -> set[tuple]:
     """The components of a specification."""
     own = {(group, nested[group]["name"]) for group in ("data", "init", "optimizer")}
-    return own | {("activation", nested["arch"]["activation"]), ("loss", nested["loss"])}
+    way = nested["loss"], nested["arch"].get("output", "sigmoid"), nested["data"].get("targets", "binary")
+    return own | {("activation", nested["arch"]["activation"]), ("way", way)}
 
 
 def write() -> None:
@@ -103,7 +108,8 @@ def write() -> None:
     old = json.loads(FROZEN.read_text())
     rows = old["runs"] if old["numerics"] == NUMERICS else []
     held = {component for row in rows for component in components(row["spec"])}
-    new = [each for each in drawn(2 * COUNT) if not components(each) <= held and well_conditioned(build(each))][:COUNT]
+    new = [each for each in drawn(2 * COUNT) if not components(each) <= held and well_conditioned(build(each))]
+    new = new[: ADDED if rows else COUNT]
     specs = [build(each) for each in new]
     rows += [
         {"spec": each, "identity": spec.identity, "losses": losses}
@@ -127,7 +133,7 @@ def test_the_file_is_of_these_numerics_and_holds_every_component(frozen, specs):
     assert frozen["numerics"] == NUMERICS
     assert len(specs) >= 200
     assert {spec.arch.activation for spec in specs} == set(ACTIVATIONS)
-    assert {spec.loss for spec in specs} == set(LOSSES)
+    assert {(spec.loss, spec.arch.output, spec.data.targets) for spec in specs} == set(WAYS)
     for group, table in (("data", DATASETS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS)):
         assert {getattr(spec, group).name for spec in specs} == set(table)
     assert {(spec.batch_size == "full", spec.shuffle) for spec in specs} == {(a, b) for a in (0, 1) for b in (0, 1)}

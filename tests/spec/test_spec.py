@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from networks import WAYS
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.datasets import DATASETS
 from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.errors import SpecError
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
@@ -22,9 +22,11 @@ def test_the_defaults_are_the_notebook_run():
     assert RunSpec().parameters() == {
         "data.name": "xor",
         "data.encoding": "binary",
+        "data.targets": "binary",
         "arch.hidden": [3],
         "arch.activation": "relu",
         "arch.relu_grad_at_zero": 0.0,
+        "arch.output": "sigmoid",
         "init.name": "normal",
         "init.biases": "zero",
         "init.std": 1.0,
@@ -46,15 +48,20 @@ def test_a_part_takes_the_defaults_of_what_it_names():
     assert DataSpec(name="noisy_xor") == DataSpec(name="noisy_xor", points=10, std=0.1, seed=0)
 
 
+def built(way, data, hidden, activation, **others):
+    loss, output, targets = way
+    arch = ArchSpec(hidden=hidden, activation=activation, output=output)
+    return RunSpec(loss=loss, arch=arch, data=DataSpec(name=data, targets=targets), **others)
+
+
 specs = st.builds(
-    RunSpec,
-    data=st.sampled_from(list(DATASETS)).map(lambda name: DataSpec(name=name)),
-    arch=st.builds(
-        ArchSpec, hidden=st.lists(st.integers(1, 9), max_size=3), activation=st.sampled_from(list(ACTIVATIONS))
-    ),
+    built,
+    way=st.sampled_from(WAYS),
+    data=st.sampled_from(list(DATASETS)),
+    hidden=st.lists(st.integers(1, 9), max_size=3),
+    activation=st.sampled_from(list(ACTIVATIONS)),
     init=st.sampled_from(DRAWN_INITIALIZERS).map(lambda name: InitSpec(name=name)),
     optimizer=st.sampled_from(list(OPTIMIZERS)).map(lambda name: OptimizerSpec(name=name)),
-    loss=st.sampled_from(list(LOSSES)),
     lr=st.floats(1e-300, 1e300),
     batch_size=st.one_of(st.just("full"), st.integers(1, 9)),
     shuffle=st.booleans(),
@@ -116,6 +123,10 @@ def test_whatever_decides_the_numbers_is_in_the_identity():
         {"optimizer": OptimizerSpec(name="momentum", momentum=0.5)},
         {"optimizer": OptimizerSpec(name="nesterov")},
         {"loss": "mse"},
+        {"loss": "mae"},
+        {"loss": "mse", "arch": ArchSpec(output="linear")},
+        {"loss": "mse", "arch": ArchSpec(output="tanh")},
+        {"loss": "mse", "arch": ArchSpec(output="tanh"), "data": DataSpec(targets="bipolar")},
         {"lr": 0.2},
         {"batch_size": 1},
         {"batch_size": 1, "shuffle": True},
@@ -125,6 +136,14 @@ def test_whatever_decides_the_numbers_is_in_the_identity():
     ]
     identities = {RunSpec(**other).identity for other in others}
     assert len(identities | {RunSpec().identity}) == len(others) + 1
+
+
+def test_a_later_setting_at_its_default_is_no_part_of_the_identity():
+    before = {key: value for key, value in RunSpec().nested().items() if key not in ("data", "arch")}
+    before |= {"data": {"name": "xor"}, "arch": {"hidden": [3]}}
+    assert RunSpec.from_mapping(before) == RunSpec()
+    assert RunSpec().parameters()["arch.output"] == "sigmoid"
+    assert RunSpec(arch=ArchSpec(output="sigmoid")).identity == RunSpec().identity
 
 
 def test_specifications_are_values():
@@ -149,7 +168,20 @@ def test_specifications_are_values():
         ({"seed": "0..9"}, r"seed must be a whole number; got '0\.\.9'"),
         ({"epochs": 0}, r"epochs must be at least 1; got 0"),
         ({"epochs": True}, r"epochs must be a whole number; got True"),
-        ({"loss": "hinge"}, r"loss must be one of bce, mse; got 'hinge'"),
+        ({"loss": "huber"}, r"loss must be one of bce, mse, mae, hinge; got 'huber'"),
+        ({"loss": "hinge"}, "loss=hinge needs arch.output=linear or tanh; got arch.output=sigmoid"),
+        ({"arch": {"output": "tanh"}}, "loss=bce needs arch.output=sigmoid; got arch.output=tanh"),
+        (
+            {"loss": "hinge", "arch": {"output": "linear"}},
+            "loss=hinge needs data.targets=bipolar; got data.targets=binary",
+        ),
+        (
+            {"loss": "mse", "data": {"targets": "bipolar"}},
+            "arch.output=sigmoid can't reach the target -1 of data.targets=bipolar; use data.targets=binary, or",
+        ),
+        ({"arch": {"output": "softmax"}}, "arch.output can't be softmax with one output unit: .* is always 1"),
+        ({"arch": {"output": "relu"}}, "arch.output must be one of sigmoid, linear, tanh; got 'relu'"),
+        ({"data": {"targets": "01"}}, "data.targets must be one of binary, bipolar; got '01'"),
         ({"batch_size": 0}, r"batch_size must be at least 1; got 0"),
         ({"batch_size": "half"}, r"batch_size must be full or a whole number; got 'half'"),
         ({"shuffle": "yes"}, r"shuffle must be true or false; got 'yes'"),

@@ -1,23 +1,27 @@
-"""Losses of the logit z against targets y, 0 or 1: value, derivatives, and the least loss of a constant output.
+"""Losses: value, derivatives, and the least loss of a constant output.
 
-To add one, write its encoder and builder and add a `Loss` to `LOSSES`.
+A `Loss` compares an output o with its target t. An `Objective` is a loss as a network meets it: of the output unit's
+pre-activation z against the label y, 0 or 1, through an output and with targets. To add a loss, write a `Pointwise` and
+add a `Loss` to `LOSSES`.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.components.outputs import OUTPUTS, TARGETS
 from xorlab.components.steps import MINUS, ONE, ZERO, Step, logistic_into, sigmoid
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loss:
-    """A loss.
+class Objective:
+    """A loss of the pre-activation z of the output unit against the label y.
 
     Attributes
     ----------
@@ -27,7 +31,7 @@ class Loss:
         (1, R), and dz = d (total / N) / d z, (N, 1, R), from z (N, 1, R)
     value : value(z, y), the loss of each sample
     first, second : first(z, y) and second(z, y), its derivatives with respect to z
-    floor : floor(share), the least mean loss of one output for a group of points, by the share of ones among them
+    kink : kink(z, y) is 0 where the loss of a sample has a kink; None for a smooth loss
     """
 
     encode: Callable[[Array, int], tuple[Array, Array]]
@@ -35,7 +39,79 @@ class Loss:
     value: Callable[[Array, Array], Array]
     first: Callable[[Array, Array], Array]
     second: Callable[[Array, Array], Array]
-    floor: Callable[[float], float]
+    kink: Callable[[Array, Array], Array] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """A loss of an output against its target.
+
+    Attributes
+    ----------
+    objective : objective(output, targets), by the names of the output and of the targets
+    floor : floor(share, span), the least mean loss of one output for a group of points, by the share of ones among
+        them and the distance of the targets
+    outputs, targets : those that it takes
+    """
+
+    objective: Callable[[str, str], Objective]
+    floor: Callable[[float, float], float]
+    outputs: tuple[str, ...] = tuple(OUTPUTS)
+    targets: tuple[str, ...] = tuple(TARGETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise:
+    """The loss of one sample, by its output o and target t.
+
+    Attributes
+    ----------
+    build : build(o, t, each, slope) makes the step that writes the loss of each sample and its derivative by o
+    value, first, second : the loss and its derivatives by o, 0 at a kink
+    kink : 0 where the loss has a kink; None for a smooth loss
+    """
+
+    build: Callable[[Array, Array, Array, Array], Step]
+    value: Callable[[Array, Array], Array]
+    first: Callable[[Array, Array], Array]
+    second: Callable[[Array, Array], Array]
+    kink: Callable[[Array, Array], Array] | None = None
+
+
+def _through(loss: Pointwise, output: str, targets: str) -> Objective:
+    """Chain a loss with an output: dL/dz = L'(o) o' and d2L/dz2 = L''(o) o'^2 + L'(o) o''."""
+    out, (low, high) = OUTPUTS[output], TARGETS[targets]
+
+    def target(y: Array) -> Array:
+        return low + (high - low) * y
+
+    def build(z: Array, t: Array, weight: Array, total: Array, dz: Array) -> Step:
+        o, slope, each = np.empty_like(z), np.empty_like(z), np.empty_like(z)
+        emit, compare = out.build(z, o, slope), loss.build(o, t, each, dz)
+
+        def step() -> None:
+            emit()
+            compare()
+            np.add.reduce(each, axis=0, out=total)
+            np.multiply(dz, slope, dz)
+            np.multiply(dz, weight, dz)
+
+        return step
+
+    def second(z: Array, y: Array) -> Array:
+        o, t = out.value(z), target(y)
+        bent: Array = loss.second(o, t) * out.first(z) ** 2 + loss.first(o, t) * out.second(z)
+        return bent
+
+    kink = loss.kink
+    return Objective(
+        encode=lambda y, count: (target(y), np.full_like(y, 1.0 / count)),
+        build=build,
+        value=lambda z, y: loss.value(out.value(z), target(y)),
+        first=lambda z, y: loss.first(out.value(z), target(y)) * out.first(z),
+        second=second,
+        kink=None if kink is None else lambda z, y: kink(out.value(z), target(y)),
+    )
 
 
 def _encode_bce(y: Array, count: int) -> tuple[Array, Array]:
@@ -100,21 +176,107 @@ def _entropy(p: float) -> float:
     return 0.0 if p in (0.0, 1.0) else -p * math.log(p) - (1.0 - p) * math.log1p(-p)
 
 
+_BCE = Objective(
+    encode=_encode_bce,
+    build=_build_bce,
+    value=lambda z, y: np.logaddexp(0.0, (1.0 - 2.0 * y) * z),
+    first=lambda z, y: sigmoid(z) - y,
+    second=lambda z, y: sigmoid(z) * sigmoid(-z),
+)
+_MSE_OF_SIGMOID = Objective(
+    encode=_encode_mse,
+    build=_build_mse,
+    value=lambda z, y: (sigmoid(z) - y) ** 2,
+    first=_mse_first,
+    second=_mse_second,
+)
+
+
+def _build_squared(o: Array, t: Array, each: Array, slope: Array) -> Step:
+    """(o - t)^2, with slope 2 (o - t)."""
+
+    def step() -> None:
+        np.subtract(o, t, each)
+        np.add(each, each, slope)
+        np.square(each, each)
+
+    return step
+
+
+def _build_absolute(o: Array, t: Array, each: Array, slope: Array) -> Step:
+    """|o - t|, with slope sign(o - t)."""
+
+    def step() -> None:
+        np.subtract(o, t, each)
+        np.sign(each, slope)
+        np.absolute(each, each)
+
+    return step
+
+
+def _build_hinge(o: Array, t: Array, each: Array, slope: Array) -> Step:
+    """max(0, 1 - t o), with slope -t where it is above 0."""
+    positive = np.empty_like(o, dtype=bool)
+
+    def step() -> None:
+        np.multiply(o, t, each)
+        np.subtract(ONE, each, each)
+        np.greater(each, ZERO, positive)
+        np.multiply(positive, t, slope)
+        np.negative(slope, slope)
+        np.maximum(each, ZERO, out=each)
+
+    return step
+
+
+_SQUARED = Pointwise(
+    build=_build_squared,
+    value=lambda o, t: (o - t) ** 2,
+    first=lambda o, t: 2.0 * (o - t),
+    second=lambda o, t: np.full_like(o, 2.0),
+)
+_ABSOLUTE = Pointwise(
+    build=_build_absolute,
+    value=lambda o, t: np.abs(o - t),
+    first=lambda o, t: np.sign(o - t),
+    second=lambda o, t: np.zeros_like(o),
+    kink=lambda o, t: o - t,
+)
+_HINGE = Pointwise(
+    build=_build_hinge,
+    value=lambda o, t: np.maximum(0.0, 1.0 - t * o),
+    first=lambda o, t: -t * (t * o < 1.0),
+    second=lambda o, t: np.zeros_like(o),
+    kink=lambda o, t: 1.0 - t * o,
+)
+
+
+def _mse(output: str, targets: str) -> Objective:
+    return _MSE_OF_SIGMOID if output == "sigmoid" else _through(_SQUARED, output, targets)
+
+
 LOSSES: dict[str, Loss] = {
     "bce": Loss(
-        encode=_encode_bce,
-        build=_build_bce,
-        value=lambda z, y: np.logaddexp(0.0, (1.0 - 2.0 * y) * z),
-        first=lambda z, y: sigmoid(z) - y,
-        second=lambda z, y: sigmoid(z) * sigmoid(-z),
-        floor=_entropy,
+        objective=lambda output, targets: _BCE,
+        floor=lambda share, span: _entropy(share),
+        outputs=("sigmoid",),
+        targets=("binary",),
     ),
-    "mse": Loss(
-        encode=_encode_mse,
-        build=_build_mse,
-        value=lambda z, y: (sigmoid(z) - y) ** 2,
-        first=_mse_first,
-        second=_mse_second,
-        floor=lambda p: p * (1.0 - p),
+    "mse": Loss(objective=_mse, floor=lambda share, span: span * span * (share * (1.0 - share))),
+    "mae": Loss(
+        objective=partial(_through, _ABSOLUTE),
+        floor=lambda share, span: span * min(share, 1.0 - share),
+    ),
+    "hinge": Loss(
+        objective=partial(_through, _HINGE),
+        floor=lambda share, span: span * min(share, 1.0 - share),
+        outputs=("linear", "tanh"),
+        targets=("bipolar",),
     ),
 }
+
+
+@cache
+def objective(loss: str, output: str, targets: str) -> Objective:
+    """Return a loss as a network with this output meets it, by the names of the three."""
+    return LOSSES[loss].objective(output, targets)

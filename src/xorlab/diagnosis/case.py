@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.losses import objective
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.outputs import position
 from xorlab.diagnosis.partitions import Partition, partitions
 from xorlab.diagnosis.units import states
 from xorlab.numerics import curvature
@@ -17,7 +19,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ON_KINK = 1e-9
-"""A pre-activation this near to 0 is on the kink."""
+"""A pre-activation this near to 0 is on the kink, and so is a loss whose output is this near to it."""
 MOST_PARAMETERS = 400
 """The Hessian of a network with more parameters is not computed."""
 
@@ -33,7 +35,7 @@ class Case:
     theta, gradient : (P, R) arrays, the final parameters and the gradient there
     network : the networks there, see `curvature.Pass`
     states : for each hidden layer the states of its units, (H, R), see `units`; empty without a kink
-    kink : (R,) whether a pre-activation is on the kink
+    kink : (R,) whether a pre-activation or the loss is on a kink
     eigenvalues : (R, P) array of the Hessian's, ascending; (R, 1) NaN where the network is too large
     lr : (R,) array; NaN where the update is not plain gradient descent on all samples
     partitions : for each run, the points that its outputs tie
@@ -66,15 +68,18 @@ class Case:
 def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) -> Case:
     """Compute what the final parameters of R runs show; see `Case` for the arguments."""
     specs = trained.specs
-    arch, loss = specs[0].arch, specs[0].loss
+    arch, loss, targets = specs[0].arch, specs[0].loss, specs[0].data.targets
     theta = pack(trained.final, specs[0].units)
     X, y = _data(trained)
-    network = curvature.run(arch, loss, theta, X, y)
+    network = curvature.run(arch, loss, theta, X, y, targets=targets)
     P, R = theta.shape
     kinks = [layer for layer in (states(arch, z) for z in network.z) if layer.size]
     kink = np.zeros(R, dtype=bool)
     for z in network.z if kinks else ():
         kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
+    bend = objective(loss, arch.output, targets).kink
+    if bend is not None:
+        kink |= (np.abs(bend(network.last, y[:, None])) < ON_KINK).any(axis=(0, 1))
     plain = OPTIMIZERS[specs[0].optimizer.name].plain and specs[0].batch_size == "full"
     return Case(
         trained=trained,
@@ -89,7 +94,7 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
         if P <= MOST_PARAMETERS
         else np.full((R, 1), np.nan),
         lr=np.array([spec.lr if plain else np.nan for spec in specs]),
-        partitions=partitions(trained.logits),
+        partitions=partitions(position(arch.output, targets, trained.logits)),
         resting=resting,
         level=level,
         tolerance=tolerance,

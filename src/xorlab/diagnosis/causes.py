@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.losses import objective
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.numerics import curvature
@@ -68,7 +69,7 @@ def _oscillating(case: Case) -> Mask:
     changes = np.diff(last, axis=1)
     alternating = (changes[:, 1:] * changes[:, :-1] < 0.0).all(axis=1) & (np.ptp(last, axis=1) > SWING)
     unstable = case.lr * case.eigenvalues[:, -1] > 2.0
-    return np.asarray(_reversed(case) | (alternating & unstable))
+    return np.asarray((_reversed(case) | (alternating & unstable)) & ~_over_the_losses_kink(case))
 
 
 def _reversed(case: Case) -> Mask:
@@ -80,7 +81,7 @@ def _reversed(case: Case) -> Mask:
     spec = case.trained.specs[0]
     with np.errstate(all="ignore"):
         theta = case.theta - case.lr * case.gradient
-        after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y)
+        after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y, targets=spec.data.targets)
         gradient = curvature.gradient(after)
         product = (gradient * case.gradient).sum(axis=0)
         difference = np.sqrt(((gradient - case.gradient) ** 2).sum(axis=0))
@@ -88,10 +89,28 @@ def _reversed(case: Case) -> Mask:
     if ACTIVATIONS[spec.arch.activation].pieces is not None:
         for z, later in zip(case.network.z, after.z, strict=True):
             crossed |= ((z > 0.0) != (later > 0.0)).any(axis=(0, 1))
-    before = case.trained.losses[np.arange(len(crossed)), case.trained.epochs * 9 // 10]
-    descends = case.trained.final_loss < before
     norm = case.gradient_norm
-    return np.asarray((norm > ZERO_GRADIENT) & (product < 0.0) & (difference > 1.9 * norm) & ~(crossed & descends))
+    turned = (norm > ZERO_GRADIENT) & (product < 0.0) & (difference > 1.9 * norm)
+    return np.asarray(turned & ~(crossed & _descends(case)))
+
+
+def _descends(case: Case) -> Mask:
+    """The loss is lower than it was after nine tenths of the epochs."""
+    before = case.trained.losses[np.arange(len(case.resting)), case.trained.epochs * 9 // 10]
+    return np.asarray(case.trained.final_loss < before)
+
+
+def _over_the_losses_kink(case: Case) -> Mask:
+    """One more step takes a sample over the kink of its loss, which reverses the gradient at any lr."""
+    spec = case.trained.specs[0]
+    kink = objective(spec.loss, spec.arch.output, spec.data.targets).kink
+    if kink is None:
+        return _none(case)
+    with np.errstate(all="ignore"):
+        theta = case.theta - case.lr * case.gradient
+        after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y, targets=spec.data.targets)
+        y = case.y[:, None]
+        return np.asarray(((kink(case.network.last, y) > 0.0) != (kink(after.last, y) > 0.0)).any(axis=(0, 1)))
 
 
 def _tied_units(case: Case) -> Mask:
@@ -148,7 +167,10 @@ def _degenerate_saddle(case: Case) -> Mask:
         theta = case.theta[:, [run]]
         steps = np.random.RandomState(0).standard_normal((len(theta), 64))
         X, y = (array if array.shape[-1] == 1 else array[..., [run]] for array in (case.X, case.y))
-        losses = [curvature.run(spec.arch, spec.loss, theta + size * steps, X, y).loss for size in (0.03, 0.1)]
+        losses = [
+            curvature.run(spec.arch, spec.loss, theta + size * steps, X, y, targets=spec.data.targets).loss
+            for size in (0.03, 0.1)
+        ]
         lower[run] = np.min(losses) < case.trained.final_loss[run] - 1e-9
     return lower
 
@@ -162,7 +184,13 @@ def _tied_inputs(case: Case) -> Mask:
 
 
 def _slow(case: Case) -> Mask:
-    """The loss is still moving, or the gradient is not yet zero."""
+    """The loss is still moving, or the gradient is not yet zero.
+
+    The gradient of a loss with a kink does not fade at its minimum, so there the loss itself has to fall.
+    """
+    spec = case.trained.specs[0]
+    if objective(spec.loss, spec.arch.output, spec.data.targets).kink is not None:
+        return np.asarray(~case.resting & _descends(case))
     return ~case.resting | (case.gradient_norm >= ZERO_GRADIENT)
 
 

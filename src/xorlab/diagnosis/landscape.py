@@ -63,11 +63,12 @@ def cut(trained: Trained) -> Slice:
     if len(theta) > MOST_PARAMETERS:
         raise XorlabError(f"a slice needs a network of at most {MOST_PARAMETERS} parameters; got {len(theta)}")
     X, y = (array[..., None] for array in datasets.load(spec.data))
-    at = curvature.run(spec.arch, spec.loss, theta, X, y)
+    at = curvature.run(spec.arch, spec.loss, theta, X, y, targets=spec.data.targets)
     values, vectors = np.linalg.eigh(curvature.hessian(at)[0])
     steps = np.arange(-HALF, HALF + 1) / HALF * np.clip(np.sqrt(2.0 / max(values[-1], 1e-12)), *REACH)
     up, across = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
-    around = curvature.run(spec.arch, spec.loss, theta + vectors[:, -1:] * up + vectors[:, :1] * across, X, y)
+    plane = theta + vectors[:, -1:] * up + vectors[:, :1] * across
+    around = curvature.run(spec.arch, spec.loss, plane, X, y, targets=spec.data.targets)
     K, kinked = steps.size, ACTIVATIONS[spec.arch.activation].pieces is not None
     return Slice(
         steps=steps,

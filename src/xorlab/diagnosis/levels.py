@@ -10,6 +10,7 @@ from functools import cache
 
 from xorlab.components import datasets
 from xorlab.components.losses import LOSSES
+from xorlab.components.outputs import TARGETS
 from xorlab.spec import DataSpec, RunSpec
 
 MOST_POINTS = 8
@@ -17,13 +18,14 @@ MOST_POINTS = 8
 
 
 @cache
-def levels(ones: int, zeros: int, loss: str) -> tuple[float, ...]:
+def levels(ones: int, zeros: int, loss: str, span: float = 1.0) -> tuple[float, ...]:
     """Return the levels of a data set above 0, highest first.
 
     Parameters
     ----------
     ones, zeros : the number of points with each label
     loss : the name of the loss
+    span : the distance between the targets
 
     Notes
     -----
@@ -34,12 +36,14 @@ def levels(ones: int, zeros: int, loss: str) -> tuple[float, ...]:
     N = ones + zeros
     floor = LOSSES[loss].floor
     if N > MOST_POINTS:
-        return (floor(ones / N),) if 0 < ones < N else ()
+        return (floor(ones / N, span),) if 0 < ones < N else ()
     sums: dict[tuple[int, int], dict[float, float]] = {(0, 0): {0.0: 0.0}}
     for a in range(ones + 1):
         for b in range(zeros + 1):
             groups = ((i, j) for i in range(a + 1) for j in range(b + 1) if i + j)
-            found = [(i + j) * floor(i / (i + j)) + rest for i, j in groups for rest in sums[a - i, b - j].values()]
+            found = [
+                (i + j) * floor(i / (i + j), span) + rest for i, j in groups for rest in sums[a - i, b - j].values()
+            ]
             sums.setdefault((a, b), {}).update((round(total, 9), total) for total in found)
     return tuple(sorted((total / N for total in sums[ones, zeros].values() if total > 1e-9), reverse=True))
 
@@ -57,4 +61,5 @@ def spectrum(spec: RunSpec) -> dict[str, float]:
 @cache
 def _spectrum(data: DataSpec, loss: str) -> dict[str, float]:
     _, y = datasets.load(data)
-    return {name(level): level for level in levels(int(y.sum()), int((1 - y).sum()), loss)}
+    low, high = TARGETS[data.targets]
+    return {name(level): level for level in levels(int(y.sum()), int((1 - y).sum()), loss, high - low)}

@@ -8,23 +8,22 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.losses import LOSSES
-from xorlab.components.steps import sigmoid
+from xorlab.components.outputs import TARGETS
 from xorlab.diagnosis.levels import MOST_POINTS
 from xorlab.spec import DataSpec
 
 TIED = 0.1
-"""Two points are tied where their p differ by less than this."""
+"""Two points are tied where their outputs differ by less than this part of the distance between the targets."""
 
 Partition = tuple[tuple[int, ...], ...]
 """Groups of points, the larger first; empty where there are more than `MOST_POINTS`."""
 
 
-def partitions(logits: NDArray[np.float64]) -> list[Partition]:
-    """Group the points of R runs, logits (R, N), by their outputs. Points tied to the same point are tied."""
-    R, N = logits.shape
+def partitions(p: NDArray[np.float64]) -> list[Partition]:
+    """Group the points of R runs by their outputs p (R, N), see `outputs.position`. Ties are transitive."""
+    R, N = p.shape
     if N > MOST_POINTS:
         return [()] * R
-    p = sigmoid(logits)
     tied = (np.abs(p[:, :, None] - p[:, None, :]) < TIED) | np.eye(N, dtype=bool)
     for _ in range(N.bit_length()):
         tied = tied @ tied
@@ -53,4 +52,6 @@ def level(data: DataSpec, loss: str, partition: Partition) -> float:
     if not partition:
         return math.nan
     _, y = datasets.load(data)
-    return sum(len(group) / len(y) * LOSSES[loss].floor(float(y[list(group)].mean())) for group in partition)
+    low, high = TARGETS[data.targets]
+    floor = LOSSES[loss].floor
+    return sum(len(group) / len(y) * floor(float(y[list(group)].mean()), high - low) for group in partition)

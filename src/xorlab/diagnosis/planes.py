@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
-from xorlab.components.steps import sigmoid
+from xorlab.components.outputs import position
 from xorlab.diagnosis.units import states
 from xorlab.errors import XorlabError
 from xorlab.numerics.network import evaluate
@@ -85,7 +85,8 @@ def surface(spec: RunSpec, parameters: dict[str, Array], *, points: int) -> tupl
     low, high = X.min(axis=0), X.max(axis=0)
     x1, x2 = np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), points).T
     grid = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
-    return x1, x2, sigmoid(evaluate(spec.arch, parameters, grid)).reshape(-1, points, points)
+    p = position(spec.arch.output, spec.data.targets, evaluate(spec.arch, parameters, grid))
+    return x1, x2, p.reshape(-1, points, points)
 
 
 def segment(w: Array, b: float, frame: tuple[float, float, float, float]) -> Array | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.steps import sigmoid
+from xorlab.components.outputs import position
 from xorlab.diagnosis.case import examine
 from xorlab.diagnosis.causes import decide
 from xorlab.diagnosis.evidence import Evidence, gather
@@ -20,7 +20,7 @@ from xorlab.spec import RunSpec
 Array = NDArray[np.float64]
 
 UNDECIDED = 1e-6
-"""A point with |p - 1/2| below this is undecided: the difference is rounding noise."""
+"""A point with |p - 1/2| below this is undecided: the difference is rounding noise. See `outputs.position` for p."""
 MARGIN = 0.1
 """A converged run has |p - 1/2| of at least this at every point, on the right side."""
 LAST_PART = 0.1
@@ -83,7 +83,7 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
         trained = trained.take(np.arange(R + -R % PAD).clip(max=R - 1))
     times = np.array([effective_time(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
     near = tolerance(times)
-    right = _signed(trained) * (sigmoid(np.abs(trained.logits)) - 0.5)
+    right = _right(trained)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
     flat = _flat(trained, near, times)
@@ -121,10 +121,11 @@ def _outcome(stopped: str, converged: bool, flat: bool, level: float | None) -> 
     return "stuck_other" if level is None else f"stuck_{name(level)}"
 
 
-def _signed(trained: Trained) -> Array:
-    """+1 where a logit is on its target's side, -1 where it is on the other, (R, N)."""
-    targets = np.stack([datasets.load(spec.data)[1] for spec in trained.specs])
-    return np.sign((2.0 * targets - 1.0) * trained.logits)
+def _right(trained: Trained) -> Array:
+    """How far p is on its label's side of 1/2, negative where it is on the other, (R, N)."""
+    y = np.stack([datasets.load(spec.data)[1] for spec in trained.specs])
+    spec = trained.specs[0]
+    return (2.0 * y - 1.0) * (position(spec.arch.output, spec.data.targets, trained.logits) - 0.5)
 
 
 def _flat(trained: Trained, near: Array, times: Array) -> NDArray[np.bool_]:

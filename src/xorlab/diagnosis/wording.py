@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
-from xorlab.components.steps import sigmoid
+from xorlab.components.outputs import TARGETS, position
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.levels import MOST_POINTS, name, spectrum
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
@@ -41,7 +41,7 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     loss = f"{verdict.final_loss:.4f}"
     if verdict.outcome == "converged":
         since = f"The loss stays low from epoch {verdict.epochs_to_converge} on and ended at {loss}."
-        return f"Converged: every point is on the right side of p = 1/2. {since}"
+        return f"Converged: every point is on the right side of {_boundary(spec)}. {since}"
     if verdict.outcome == "diverged":
         return f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs."
     if verdict.outcome == "descending":
@@ -53,6 +53,13 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     xor = spec.loss == "bce" and datasets.truth_table(spec.data) in (datasets.XOR, datasets.XNOR)
     meaning = LEVEL_MEANS[level] if xor else f"{named[0].upper()}{named[1:]} is a level of {spec.data.name}."
     return f"Stuck at {named}: the loss came to rest at {loss}. {meaning}"
+
+
+def _boundary(spec: RunSpec) -> str:
+    """Name the output that parts the labels."""
+    if spec.arch.output == "sigmoid":
+        return "p = 1/2"
+    return "1/2" if spec.data.targets == "binary" else "0"
 
 
 def _named(level: str) -> str:
@@ -73,22 +80,25 @@ def _between_levels(spec: RunSpec, loss: float) -> str:
 
 
 def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
-    """List each point with its target, p, and whether p is on the target's side of 1/2.
+    """List each point with its target, the output, and whether the output is on the target's side.
 
     Parameters
     ----------
     spec : the run's specification
-    logits : (N,) array, the output before its sigmoid
+    logits : (N,) array, the pre-activation of the output unit
     """
     X, y = datasets.load(spec.data)
-    p = sigmoid(logits)
+    p = position(spec.arch.output, spec.data.targets, logits)
+    low, high = TARGETS[spec.data.targets]
+    called = "p" if spec.arch.output == "sigmoid" else "output"
     right = (p > 0.5) == (y > 0.5)
     sides = np.where(np.abs(p - 0.5) < UNDECIDED, "undecided", np.where(right, "right", "wrong"))
     for x, target, value, side in list(zip(X, y, p, sides, strict=True))[:MOST_PREDICTIONS]:
         point = ", ".join(f"{item:g}" for item in x.round(3))
-        yield f"({point})  target {target:g}  p = {value:.6f}  {side}"
+        shown = low + (high - low) * np.array([target, value])
+        yield f"({point})  target {shown[0]:g}  {called} = {shown[1]:.6f}  {side}"
     if len(X) > MOST_PREDICTIONS:
-        yield f"… {(sides == 'right').sum()} of {len(X)} points are on the right side of p = 1/2"
+        yield f"… {(sides == 'right').sum()} of {len(X)} points are on the right side of {_boundary(spec)}"
 
 
 def paragraph(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.losses import LOSSES
+from xorlab.components.losses import objective
 from xorlab.numerics.network import activation, sizes, views
 from xorlab.spec import ArchSpec
 
@@ -26,14 +26,16 @@ class Pass:
     ----------
     W : each layer's matrix (n, k, R), the bias in its last row
     A : each layer's inputs (N, n, R), the last one 1
+    last : the output unit's pre-activations (N, 1, R)
     z, slope, bend : each hidden layer's pre-activations (N, H, R), and the activation's first two derivatives there
     dz, da : the derivatives of the loss with respect to a layer's pre-activations and a hidden layer's outputs
-    out : the second derivative of the loss with respect to the logit (N, 1, R)
+    out : the second derivative of the loss with respect to the output unit's pre-activation (N, 1, R)
     loss : the mean loss (R,)
     """
 
     W: list[Array]
     A: list[Array]
+    last: Array
     z: list[Array]
     slope: list[Array]
     bend: list[Array]
@@ -43,7 +45,7 @@ class Pass:
     loss: Array
 
 
-def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array) -> Pass:
+def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array, *, targets: str = "binary") -> Pass:
     """Run R networks forward and backward.
 
     Parameters
@@ -51,6 +53,7 @@ def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array) -> Pass:
     arch, loss : the networks and the name of their loss
     theta : (P, R) array of parameters
     X, y : (N, D, R) and (N, R) arrays, or (N, D, 1) and (N, 1) if the runs share them
+    targets : the name of the targets of the labels
     """
     W = views(theta, sizes(X.shape[1], arch))
     N, R = len(X), theta.shape[1]
@@ -63,15 +66,15 @@ def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array) -> Pass:
         A.append(_with(a, 1.0))
         slope.append(d)
         bend.append(ACTIVATIONS[arch.activation].second(z[-1]))
-    logit, targets = _forward(A[-1], W[-1]), y[:, None]
-    rule = LOSSES[loss]
-    first, out = rule.first(logit, targets), rule.second(logit, targets)
+    last, labels = _forward(A[-1], W[-1]), y[:, None]
+    rule = objective(loss, arch.output, targets)
+    first, out = rule.first(last, labels), rule.second(last, labels)
     dz: list[Array] = [first / N]
     da: list[Array] = []
     for matrix, d in zip(W[:0:-1], slope[::-1], strict=True):
         da.insert(0, _back(dz[0], matrix))
         dz.insert(0, da[0] * d)
-    return Pass(W, A, z, slope, bend, dz, da, out / N, rule.value(logit, targets).mean(axis=(0, 1)))
+    return Pass(W, A, last, z, slope, bend, dz, da, out / N, rule.value(last, labels).mean(axis=(0, 1)))
 
 
 def gradient(at: Pass) -> Array:

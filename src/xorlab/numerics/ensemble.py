@@ -65,7 +65,17 @@ class Ensemble:
         self.shuffled = spec.shuffle and size < N
 
         def network(batch: int, *, each: bool, points: Array | None = None) -> Network:
-            return Network(spec.arch, spec.loss, self.theta, gradient, batch=batch, inputs=D, each=each, points=points)
+            return Network(
+                spec.arch,
+                spec.loss,
+                self.theta,
+                gradient,
+                batch=batch,
+                inputs=D,
+                each=each,
+                points=points,
+                targets=spec.data.targets,
+            )
 
         self._whole = network(N, each=X.ndim == 3, points=X if X.ndim == 2 else None)
         self._whole.load(X, y)
@@ -89,7 +99,7 @@ class Ensemble:
         return loss
 
     def logits(self) -> Array:
-        """Compute the output before its sigmoid at theta, (N, R')."""
+        """Compute the pre-activation of the output unit at theta, (N, R')."""
         self._whole.forward()
         return self._whole.z[-1][:, 0]
 

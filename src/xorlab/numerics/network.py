@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.losses import LOSSES
+from xorlab.components.losses import objective
 from xorlab.components.steps import Step
 from xorlab.numerics.layers import CONTRACTIONS, SUMS, order, summed
 from xorlab.spec import ArchSpec
@@ -95,10 +95,11 @@ class Network:
     inputs : D, the number of inputs
     each : whether every run has samples of its own
     points : the inputs X (N, D), if every batch will have the same ones
+    targets : the name of the targets of the labels
 
     Attributes
     ----------
-    z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the logit (N, 1, R)
+    z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the output unit's (N, 1, R)
     total : (1, R) array, the sum of each run's losses over the batch, from the last `forward`
     """
 
@@ -113,6 +114,7 @@ class Network:
         inputs: int,
         each: bool,
         points: Array | None = None,
+        targets: str = "binary",
     ) -> None:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
@@ -120,7 +122,8 @@ class Network:
         units, activate = sizes(inputs, arch), activation(arch)
         memory = order(units)
         products = CONTRACTIONS[memory]
-        self._encode = LOSSES[loss].encode
+        judged = objective(loss, arch.output, targets)
+        self._encode = judged.encode
         self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1), order=memory)
         self._target, self._weight = np.empty((batch, 1, R)), np.empty((batch, 1, R))
         self.total = np.empty((1, R))
@@ -149,10 +152,10 @@ class Network:
                 A, slope = np.ones((batch, W.shape[1] + 1, R), order=memory), np.empty_like(z)
                 self._forward.append(activate(z, A[:, :-1], slope))
                 below = slope, dz
-        self._forward.append(LOSSES[loss].build(z, self._target, self._weight, self.total, dz))
+        self._forward.append(judged.build(z, self._target, self._weight, self.total, dz))
 
     def load(self, X: Array, y: Array) -> None:
-        """Set the batch: X (N, D) and y (N,), or (N, D, R) and (N, R) if every run has its own."""
+        """Set the batch: X (N, D) and the labels y (N,), or (N, D, R) and (N, R) if every run has its own."""
         self._X[:, :-1] = X
         target, weight = self._encode(y.reshape(len(y), 1, -1), len(y))
         self._target[...], self._weight[...] = target, weight
@@ -169,14 +172,14 @@ class Network:
 
 
 def evaluate(arch: ArchSpec, parameters: dict[str, Array], X: Array) -> Array:
-    """Compute the logits (R, N) of R networks at the inputs X (N, D).
+    """Compute the pre-activations (R, N) of the output unit of R networks at the inputs X (N, D).
 
     The networks' `parameters` are W1 (R, D, H), b1 (R, H), W2, …
     """
     theta = pack(parameters, sizes(X.shape[1], arch))
     R = theta.shape[1]
     theta = pad(theta)
-    network = Network(arch, "bce", theta, np.empty_like(theta), batch=len(X), inputs=X.shape[1], each=False)
+    network = Network(arch, "mse", theta, np.empty_like(theta), batch=len(X), inputs=X.shape[1], each=False)
     network.load(X, np.zeros(len(X)))
     with np.errstate(all="ignore"):
         network.forward()

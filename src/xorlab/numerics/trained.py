@@ -24,7 +24,7 @@ class Trained:
     stopped : R words: "epochs", "target_loss", or "non_finite" where a loss or a parameter was not finite
     initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; `final` holds the last finite parameters
     final_loss : (R,) array, the loss at the final parameters
-    logits : (R, N) array, the output before its sigmoid for each sample, at the final parameters
+    logits : (R, N) array, the pre-activation of the output unit for each sample, at the final parameters
     """
 
     specs: tuple[RunSpec, ...]

@@ -27,7 +27,7 @@ HISTORY = 2**28
 def shape(spec: RunSpec) -> tuple[object, ...]:
     """Return what all runs of one ensemble must share; everything else may differ."""
     X, _ = datasets.load(spec.data)
-    return (spec.arch, X.shape, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
+    return (spec.arch, X.shape, spec.data.targets, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
 
 
 def grouped(keys: Iterable[Hashable]) -> list[list[int]]:

@@ -14,6 +14,7 @@ from xorlab.components.datasets import DATASETS, ENCODINGS, load
 from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.outputs import OUTPUTS, TARGETS
 from xorlab.components.parameters import Component
 from xorlab.errors import SpecError
 
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 NUMERICS = 2
 """The version of the numerics, part of every identity. Raise it with any change to a run's numbers."""
+
+LATER: dict[tuple[str, str], Any] = {("data", "targets"): "binary", ("arch", "output"): "sigmoid"}
+"""Settings that came after the first identities, and the value of runs that do not have them. With it they are no part
+of the identity, so that the run keeps the one that it had."""
 
 
 class Part:
@@ -62,23 +67,26 @@ def _settle(part: Part, group: str, table: Mapping[str, Component]) -> None:
 @dataclass(frozen=True, kw_only=True)
 @_with_parameters(DATASETS)
 class DataSpec(Part):
-    """The data: a data set, the encoding of its inputs, and its parameters."""
+    """The data: a data set, the encoding of its inputs, the targets of its labels, and its parameters."""
 
     name: str = "xor"
     encoding: str = "binary"
+    targets: str = "binary"
 
     def __post_init__(self) -> None:
         _settle(self, "data", DATASETS)
         rules.choice("data.encoding", self.encoding, ENCODINGS)
+        rules.choice("data.targets", self.targets, TARGETS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchSpec:
-    """The architecture: the widths of the hidden layers from the input on, and their activation. One sigmoid output."""
+    """The architecture: the widths of the hidden layers from the input on, their activation, and the output's."""
 
     hidden: tuple[int, ...] = (3,)
     activation: str = "relu"
     relu_grad_at_zero: float = 0.0
+    output: str = "sigmoid"
 
     def __post_init__(self) -> None:
         if isinstance(self.hidden, str) or not isinstance(self.hidden, list | tuple):
@@ -90,6 +98,12 @@ class ArchSpec:
         if not 0.0 <= slope <= 1.0:
             raise SpecError(f"arch.relu_grad_at_zero must be from 0 to 1; got {slope:g}")
         object.__setattr__(self, "relu_grad_at_zero", slope + 0.0)  # -0.0 is the same setting
+        if self.output == "softmax":
+            raise SpecError(
+                "arch.output can't be softmax with one output unit: the softmax of one number is always 1; "
+                "use arch.output=sigmoid"
+            )
+        rules.choice("arch.output", self.output, OUTPUTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +174,7 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         rules.choice("loss", self.loss, LOSSES)
+        self._settle_output()
         object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
         if self.batch_size != "full":
             if isinstance(self.batch_size, str):
@@ -170,6 +185,21 @@ class RunSpec:
         if self.target_loss is not None:
             object.__setattr__(self, "target_loss", rules.number("target_loss", self.target_loss, above=0.0))
         rules.seed("seed", self.seed)
+
+    def _settle_output(self) -> None:
+        """Refuse a loss, an output and targets that don't go together."""
+        loss, output, targets = LOSSES[self.loss], self.arch.output, self.data.targets
+        if output not in loss.outputs:
+            choices = " or ".join(loss.outputs)
+            raise SpecError(f"loss={self.loss} needs arch.output={choices}; got arch.output={output}")
+        if targets not in loss.targets:
+            choices = " or ".join(loss.targets)
+            raise SpecError(f"loss={self.loss} needs data.targets={choices}; got data.targets={targets}")
+        if TARGETS[targets][0] < OUTPUTS[output].low:
+            raise SpecError(
+                f"arch.output={output} can't reach the target {TARGETS[targets][0]:g} of data.targets={targets}; "
+                "use data.targets=binary, or arch.output=tanh or linear"
+            )
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
@@ -204,6 +234,9 @@ class RunSpec:
         """The sha256 of the sorted-key JSON of the specification and the version of the numerics."""
         content = self.nested()
         content["init"].pop("path", None)
+        for (group, key), default in LATER.items():
+            if content[group].get(key) == default:
+                del content[group][key]
         text = json.dumps({"numerics": NUMERICS, "spec": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -81,7 +81,9 @@ def title(spec: RunSpec) -> str:
     """Return a line that names a run: ``2-3-1 relu, xor, gd lr=0.1, normal init, seed=42``."""
     units = "-".join(map(str, spec.units))
     optimizer = f"{spec.optimizer.name} lr={spec.lr:g}"
-    return f"{units} {spec.arch.activation}, {spec.data.name}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
+    output = "" if spec.arch.output == "sigmoid" else f" with {spec.arch.output} output"
+    network = f"{units} {spec.arch.activation}{output}"
+    return f"{network}, {spec.data.name}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
 
 
 def overrides(spec: RunSpec) -> list[str]:
