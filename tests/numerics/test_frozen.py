@@ -1,8 +1,9 @@
 """Specifications whose identities and first losses must never change under one version of the numerics.
 
 `frozen.json` holds 280 specifications that cover every activation, loss, output, optimizer, initialiser and data set,
-full and mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared exactly. Losses
-are compared to a relative 1e-9, because their last bits depend on the processor and on NumPy's kernels for it.
+full and mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared
+exactly. Losses are compared to a relative 1e-9, because their last bits depend on the processor and on NumPy's kernels
+for it.
 
 A difference means that runs on record can no longer be reproduced. This command writes the file anew after
 `xorlab.spec.NUMERICS` was raised, and otherwise only adds specifications of components that are new:

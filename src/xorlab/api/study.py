@@ -15,6 +15,7 @@ from xorlab.api import keys
 from xorlab.api.plots import RunPlots, StudyPlots
 from xorlab.api.sources import Ended, Memory, Source, Store
 from xorlab.components import datasets
+from xorlab.components.outputs import OUTPUTS, TARGETS
 from xorlab.components.steps import sigmoid
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.verdict import Verdict
@@ -199,7 +200,11 @@ class Run:
         X, y = datasets.load(self.spec.data)
         logits = self._end.trained.logits[0]
         inputs = {f"x{number}": column for number, column in enumerate(X.T, start=1)}
-        return pd.DataFrame({**inputs, "target": y, "logit": logits, "p": sigmoid(logits)})
+        if self.spec.arch.output == "sigmoid":
+            return pd.DataFrame({**inputs, "target": y, "logit": logits, "p": sigmoid(logits)})
+        low, high = TARGETS[self.spec.data.targets]
+        output = OUTPUTS[self.spec.arch.output].value(logits)
+        return pd.DataFrame({**inputs, "target": low + (high - low) * y, "output": output})
 
     def curve(self) -> pd.DataFrame:
         """Return the losses: columns epoch and loss."""
