@@ -1,5 +1,7 @@
 """Which epochs of a loss history are kept."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -18,11 +20,22 @@ def test_of_one_run_too(length: int, every: int, wanted: list[int]) -> None:
     assert logged(length, every).tolist() == wanted
 
 
-def test_what_one_run_logs_is_kept_where_it_is_trained_with_others() -> None:
+@pytest.mark.parametrize("every", [10, "log"])
+def test_what_one_run_logs_is_kept_where_it_is_trained_with_others(every: int | str) -> None:
     lengths = np.array([12, 100, 57])
-    kept = logged(lengths, 10)
+    kept = logged(lengths, every)
     for length in lengths.tolist():
-        assert set(logged(length, 10)) <= set(kept)
+        assert set(logged(length, every)) <= set(kept)
+
+
+def test_logarithmic_epochs_are_close_together_early_and_even_late() -> None:
+    kept = logged(10_000, "log")
+    assert 180 <= len(kept) <= 220
+    assert kept[:25].tolist() == list(range(25))
+    assert kept[-1] == 9_999
+    late = (kept[kept >= 100] + 1.0).tolist()
+    assert all(after / before < 1.06 for before, after in pairwise(late))
+    assert [len(logged(epochs, "log")) for epochs in (0, 1, 2)] == [0, 1, 2]
 
 
 def test_points_are_even_on_a_log_scale() -> None:

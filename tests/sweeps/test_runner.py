@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from xorlab import runs
+from xorlab.errors import SpecError
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 from xorlab.spec.options import Options
@@ -122,6 +123,14 @@ def test_a_run_s_bits_do_not_depend_on_log_every(store_uri: str) -> None:
     assert files(client, run.info.run_id) == set()
 
 
+def test_losses_on_a_log_scale_are_the_default_of_large_sweeps_only() -> None:
+    assert [Options().every(runs) for runs in (1, 1000, 1001)] == [1, 1, "log"]
+    assert Options(log_every=5).every(10_000) == 5
+    for wrong in ("linear", 0, 1.5):
+        with pytest.raises(SpecError, match="log_every must be"):
+            Options(log_every=wrong)
+
+
 def test_a_sweep_is_one_parent_and_a_run_for_each_job(store_uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = jobs(*GRID)
     results = sweep(wanted, store_uri)
@@ -206,6 +215,7 @@ import sys
 from pathlib import Path
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
+from xorlab.errors import SpecError
 from xorlab.spec.options import Options
 from xorlab.sweeps.jobs import Job
 from xorlab.sweeps.runner import run_many

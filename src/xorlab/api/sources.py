@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xorlab import runs
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
+from xorlab.numerics.thinning import Every
 from xorlab.numerics.trained import Trained, take
 from xorlab.remedies.verification import retrain
 from xorlab.runs import parts, single, tables
@@ -60,7 +61,7 @@ class Memory:
     """Runs that were trained in this process and are recorded nowhere. A run's id begins its identity."""
 
     jobs: Sequence[Job]
-    log_every: int
+    log_every: Every
     records: dict[str, Record] = field(default_factory=dict)
     places: dict[str, tuple[Chunk, int]] = field(default_factory=dict)
 

@@ -276,7 +276,7 @@ def sweep(
     uri: str | None = None,
     experiment: str = "xorlab",
     converged_below: float = 0.1,
-    log_every: int = 1,
+    log_every: int | str | None = None,
     artifacts: str | None = None,
     workers: int | None = None,
     **values: Any,
@@ -324,12 +324,12 @@ def sweep(
 
 
 def _in_memory(jobs: Sequence[Job], options: Options) -> Study:
-    memory = Memory(jobs, options.log_every)
+    memory = Memory(jobs, options.every(len(jobs)))
     specs = [job.spec for job in jobs]
     chunks = pool.stream(
         specs,
         converged_below=options.converged_below,
-        log_every=options.log_every,
+        log_every=options.every(len(jobs)),
         workers=options.workers,
         progress=(bars := Bars(runs=len(jobs), epochs=sum(spec.epochs for spec in specs))).trained,
     )

@@ -6,16 +6,31 @@ from numpy.typing import NDArray
 Epochs = NDArray[np.int64]
 
 
-def logged(epochs: Epochs | int, every: int) -> Epochs:
-    """Return the epochs whose losses are logged: every `every`-th from 0 on, and the last of each run.
+Every = int | str
+"""The distance between logged epochs, or ``log`` for `PER_DECADE` epochs in each decade."""
+
+PER_DECADE = 62
+"""About 200 of 10,000 epochs: the first thirty are all logged, for a decade has only so many."""
+
+
+def logged(epochs: Epochs | int, every: Every) -> Epochs:
+    """Return the epochs whose losses are logged, from 0 on, and the last of each run.
 
     Parameters
     ----------
     epochs : how many losses each run has, (R,) or one number; a run without losses has no last epoch
-    every : the distance between logged epochs
+    every : how far apart logged epochs are; which they are does not depend on the lengths
     """
     lengths = np.atleast_1d(np.asarray(epochs, dtype=np.int64))
-    return np.union1d(np.arange(0, lengths.max(initial=0), every), lengths[lengths > 0] - 1)
+    longest = int(lengths.max(initial=0))
+    chosen = _logarithmic(longest) if every == "log" else np.arange(0, longest, int(every))
+    return np.union1d(chosen, lengths[lengths > 0] - 1)
+
+
+def _logarithmic(longest: int) -> Epochs:
+    decades = np.log10(max(longest, 1))
+    spaced = np.round(10 ** (np.arange(PER_DECADE * decades + 1) / PER_DECADE)).astype(np.int64) - 1
+    return spaced[spaced < longest]
 
 
 def log_spaced(epochs: Epochs, points: int) -> Epochs:

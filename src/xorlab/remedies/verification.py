@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
-from xorlab.numerics.thinning import logged
+from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import Trained
 from xorlab.runs import single
 from xorlab.runs.single import StoredRun
@@ -60,7 +60,7 @@ def verify(run: StoredRun, uri: str | None = None) -> Comparison:
     trained = retrain(run, uri)
     if not epochs.size and trained.epochs[0]:
         raise XorlabError(f"RUN must have losses on record; got {run.run_id}, which has none")
-    log_every = int(run.tags[LOG_EVERY]) if LOG_EVERY in run.tags else None
+    log_every = run.tags.get(LOG_EVERY)
     return compare(epochs, losses, run.metrics.get("final_loss", np.nan), trained, log_every=log_every)
 
 
@@ -87,7 +87,7 @@ def _initial_weights(run: StoredRun, uri: str | None) -> dict[str, Array] | None
 
 
 def compare(
-    epochs: NDArray[np.int64], recorded: Array, final_loss: float, trained: Trained, *, log_every: int | None
+    epochs: NDArray[np.int64], recorded: Array, final_loss: float, trained: Trained, *, log_every: Every | None
 ) -> Comparison:
     """Compare the record of a run with the run trained again.
 

@@ -13,6 +13,9 @@ from xorlab.spec import RunSpec
 ARTIFACTS = ("run", "sweep", "none")
 RETRIED = ("failed", "outdated")
 
+MANY = 1000
+"""Runs of a sweep above which `artifacts` and `log_every` save space unless they are given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -25,7 +28,7 @@ class Options:
     """
 
     converged_below: float = 0.1
-    log_every: int = 1
+    log_every: int | str | None = None
     print_every: int = 1000
     artifacts: str | None = None
     uri: str | None = None
@@ -39,7 +42,10 @@ class Options:
     def __post_init__(self) -> None:
         below = rules.number("converged_below", self.converged_below, above=0.0)
         object.__setattr__(self, "converged_below", below)
-        rules.integer("log_every", self.log_every, least=1)
+        if isinstance(self.log_every, str) and self.log_every != "log":
+            raise SpecError(f"log_every must be log or a whole number; got {self.log_every!r}")
+        if self.log_every not in (None, "log"):
+            rules.integer("log_every", self.log_every, least=1)
         rules.integer("print_every", self.print_every, least=1)
         if self.artifacts is not None:
             rules.choice("artifacts", self.artifacts, ARTIFACTS)
@@ -55,6 +61,10 @@ class Options:
         rules.text("tracking.experiment", self.experiment)
         if self.uri is not None:
             rules.text("tracking.uri", self.uri)
+
+    def every(self, runs: int) -> int | str:
+        """Return how far apart the logged epochs of so many runs are: a number of epochs, or ``log``."""
+        return self.log_every or (1 if runs <= MANY else "log")
 
 
 TRACKING = ("uri", "experiment")

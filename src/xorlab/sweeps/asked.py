@@ -84,6 +84,7 @@ class Asked:
 
 def new(jobs: Sequence[Job], options: Options, command: str) -> Asked:
     """Return the sweep of these jobs."""
+    options = replace(options, log_every=options.every(len(jobs)))
     return Asked(Plan.of(jobs), {job.spec.identity: job for job in jobs}, tuple(jobs[0].swept), options, command)
 
 
@@ -108,13 +109,15 @@ def continued(stored: "StoredSweep", before: Plan, jobs: Sequence[Job], options:
             f"a sweep can have {MOST:,} runs; {stored.run_id[:SHORT_ID]} and this grid together have "
             f"{len(plan.rows):,}. Give fewer values"
         )
-    kept: dict[str, Any] = {}
+    kept: dict[str, Any] = {LOG_EVERY: options.every(len(plan.rows))}
     notes = []
-    for name, kind in ((LOG_EVERY, int), (CONVERGED_BELOW, float)):
+    for name, read in ((LOG_EVERY, lambda text: text if text == "log" else int(text)), (CONVERGED_BELOW, float)):
         recorded = stored.tags.get(name) or next((getattr(each, name, None) for each in stored.members), None)
-        if recorded is not None and kind(recorded) != getattr(options, name):
-            kept[name] = kind(recorded)
-            notes.append(f"{name} stays {recorded}, as in the sweep's other runs; got {getattr(options, name)}")
+        if recorded is not None:
+            kept[name] = read(recorded)
+            given = getattr(options, name)
+            if given not in (None, kept[name]):
+                notes.append(f"{name} stays {recorded}, as in the sweep's other runs; got {given}")
     commands = [stored.tags.get("command", "")]
     if plan.rows.keys() != before.rows.keys():
         commands.append(f"{without_sweep(command)} sweep=latest")

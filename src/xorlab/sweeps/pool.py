@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
-from xorlab.numerics.thinning import logged
+from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
 from xorlab.sweeps.workers import Worker, WorkerError
@@ -56,7 +56,7 @@ def stream(
     specs: Sequence[RunSpec],
     *,
     converged_below: float,
-    log_every: int,
+    log_every: Every,
     workers: int | None,
     progress: Progress = lambda epochs: None,
 ) -> Generator[Chunk, None, None]:
@@ -68,7 +68,7 @@ def stream(
     ----------
     specs : the sweep's specifications
     converged_below : see `diagnose`
-    log_every : keep the losses of every `log_every`-th epoch and of the last
+    log_every : which epochs' losses are kept besides the last's, see `logged`
     workers : processes to train in; None for one a core, if there is work enough for them
     progress : called with the epochs, over all runs, that are done since the last call
 
@@ -110,7 +110,7 @@ def _tasks(specs: Sequence[RunSpec], *, workers: int) -> list[Task]:
 
 
 def _work(
-    task: Task, *, converged_below: float, log_every: int, progress: Progress = lambda epochs: None
+    task: Task, *, converged_below: float, log_every: Every, progress: Progress = lambda epochs: None
 ) -> list[Chunk]:
     """Train and judge a chunk; where that fails, halve it, until the runs that fail are alone."""
     places, specs = task

@@ -17,7 +17,7 @@ from xorlab.diagnosis.outcomes import phrase
 from xorlab.diagnosis.planes import surface
 from xorlab.diagnosis.units import possible
 from xorlab.diagnosis.verdict import Verdict
-from xorlab.numerics.thinning import logged
+from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import take
 from xorlab.spec import DataSpec, RunSpec
 from xorlab.spec.text import params, title
@@ -40,7 +40,7 @@ def opening(spec: RunSpec, name: str) -> Record:
     return Record(name=name, params=params(spec), tags={"spec": spec.identity}, data=_data(spec.data))
 
 
-def run(chunk: Chunk, index: int, name: str, *, log_every: int, artifacts: Mapping[str, bytes]) -> Record:
+def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Mapping[str, bytes]) -> Record:
     """The record of one trained run of a chunk."""
     assert chunk.trained is not None
     spec, verdict = chunk.trained.specs[index], chunk.verdicts[index]

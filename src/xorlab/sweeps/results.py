@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xorlab.diagnosis import levels
 from xorlab.numerics.thinning import log_spaced
+from xorlab.spec.options import MANY
 from xorlab.spec.text import specification
 from xorlab.sweeps import recording
 from xorlab.sweeps.asked import Asked
@@ -24,8 +25,6 @@ from xorlab.tracking.tracker import Tracker
 if TYPE_CHECKING:
     import pandas as pd
 
-OWN_FILES = 1000
-"""The most runs of a sweep that carry their own weights and configurations; of more, the parent carries them."""
 CURVE_PANELS = 12
 """The most settings that each have a panel of loss curves; more share one."""
 CURVE_POINTS = 200
@@ -61,7 +60,7 @@ class Results:
             self.tracker.write([record], parent=self.parent)
             return ["failed"]
         keep = self._artifacts() == "run"
-        every = self.asked.options.log_every
+        every = self.asked.options.every(len(self.asked.plan.rows))
         records = [
             recording.run(
                 chunk,
@@ -169,7 +168,7 @@ class Results:
         return tables
 
     def _artifacts(self) -> str:
-        return self.asked.options.artifacts or ("run" if len(self.asked.plan.rows) <= OWN_FILES else "sweep")
+        return self.asked.options.artifacts or ("run" if len(self.asked.plan.rows) <= MANY else "sweep")
 
 
 def _learned(row: Row) -> tuple[str, ...]:

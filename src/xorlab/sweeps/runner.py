@@ -55,7 +55,7 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
         artifacts = {}
         if options.artifacts != "none":
             artifacts = {**recording.files(chunk, 0, job.config), **recording.pictures(chunk, 0)}
-        tracker.close(run_id, recording.run(chunk, 0, name, log_every=options.log_every, artifacts=artifacts))
+        tracker.close(run_id, recording.run(chunk, 0, name, log_every=options.every(1), artifacts=artifacts))
     _point_to(uri, tracker.experiment_id, run_id)
     verdict = chunk.verdicts[0]
     return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
@@ -137,7 +137,7 @@ def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Gener
     return pool.stream(
         [job.spec for job in jobs],
         converged_below=options.converged_below,
-        log_every=options.log_every,
+        log_every=options.every(len(jobs)),
         workers=options.workers,
         progress=bars.trained,
     )
