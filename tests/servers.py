@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+SLURM = os.name == "posix" and os.geteuid() == 0 and all(map(shutil.which, ("munged", "slurmctld", "slurmd", "sbatch")))
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
 
@@ -69,6 +70,63 @@ def interface(uri: str) -> Iterator[str]:
             yield next(line.removeprefix("Open ").strip() for line in script.stdout if line.startswith("Open "))
         finally:
             script.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def slurm() -> Iterator[str]:
+    """Run a SLURM cluster of this machine alone; yield the path of its configuration, for SLURM_CONF."""
+    name = socket.gethostname().partition(".")[0]
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        settings = {
+            "ClusterName": "test",
+            "SlurmctldHost": f"{name}(127.0.0.1)",
+            "SlurmctldPort": one.getsockname()[1],
+            "SlurmdPort": two.getsockname()[1],
+            "SlurmUser": "root",
+            "SlurmdUser": "root",
+            "AuthType": "auth/munge",
+            "ProctrackType": "proctrack/linuxproc",
+            "TaskPlugin": "task/none",
+            "SelectType": "select/cons_tres",
+            "SelectTypeParameters": "CR_CPU_Memory",
+            "ReturnToService": 2,
+            "StateSaveLocation": f"{folder}/state",
+            "SlurmdSpoolDir": f"{folder}/spool",
+            "SlurmctldPidFile": f"{folder}/slurmctld.pid",
+            "SlurmdPidFile": f"{folder}/slurmd.pid",
+            "SlurmctldLogFile": f"{folder}/slurmctld.log",
+            "SlurmdLogFile": f"{folder}/slurmd.log",
+        }
+        lines = [f"{key}={value}" for key, value in settings.items()]
+        lines.append(f"NodeName={name} NodeAddr=127.0.0.1 CPUs={os.cpu_count()} RealMemory=4000 State=UNKNOWN")
+        lines.append(f"PartitionName=all Nodes={name} Default=YES MaxTime=INFINITE State=UP")
+        configuration = Path(folder, "slurm.conf")
+        configuration.write_text("\n".join(lines) + "\n")
+        one.close()
+        two.close()
+        for path in ("/run/munge", "/var/log/munge", "/var/lib/munge"):
+            Path(path).mkdir(exist_ok=True)
+            shutil.chown(path, "munge", "munge")
+        commands = {
+            "munge": ["munged", "--force", "--foreground"],
+            "root": ["slurmctld", "-D", "-f", configuration],
+            None: ["slurmd", "-D", "-f", configuration],
+        }
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        daemons = [subprocess.Popen(command, user=user, **quiet) for user, command in commands.items()]
+        environment = os.environ | {"SLURM_CONF": str(configuration)}
+        try:
+            idle = "sinfo --noheader --states=idle | grep --quiet ."
+            wait_for(lambda: subprocess.run(idle, shell=True, check=True, env=environment, **quiet))
+            yield str(configuration)
+        finally:
+            ended = "scancel --full --signal=KILL --user=root; ! squeue --noheader | grep --quiet ."
+            wait_for(lambda: subprocess.run(ended, shell=True, check=True, env=environment, **quiet))
+            for daemon in reversed(daemons):
+                daemon.kill()
+                daemon.wait()
 
 
 def free_port() -> int:

@@ -62,7 +62,7 @@ def test_a_choices_settings_have_their_defaults(heading):
 def test_the_keys_are_those_of_the_configuration():
     config = yaml.safe_load((ROOT / "conf" / "config.yaml").read_text())
     keys = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("configuration", "Keys")}
-    assert {key.partition(".")[0] for key in keys} == {*SPECIFYING, *FOLLOWING, "tracking"}
+    assert {key.partition(".")[0] for key in keys} == {*SPECIFYING, *FOLLOWING, "tracking", "engine"}
     flat = config | {f"tracking.{key}": own for key, own in config["tracking"].items()}
     for key in keys.keys() & flat.keys():
         assert yaml.safe_load(keys[key]) == flat[key], key

@@ -215,7 +215,7 @@ def test_cores_are_counted_by_what_the_platform_offers(monkeypatch: pytest.Monke
 
 def test_chunks_of_a_group_keep_all_workers_busy_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool.training, "chunk", lambda spec: 8)
-    sizes = [len(places) for places, _ in pool._tasks([RunSpec(seed=seed) for seed in range(20)], workers=2)]
+    sizes = [len(places) for places, _ in pool._groups([RunSpec(seed=seed) for seed in range(20)], slots=2)]
     assert len(sizes) == 4
     assert sum(sizes) == 20
     assert max(sizes) - min(sizes) <= 1

@@ -18,6 +18,43 @@ MANY = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """Where the runs of a sweep are trained.
+
+    Attributes
+    ----------
+    name : local, this machine's processes; dask; or slurm
+    address, scheduler_file : a Dask scheduler that runs; without either, dask starts one on this machine
+    queue, walltime, memory : of each SLURM job; None for the cluster's own default queue
+    cores : workers of each SLURM job
+    interface : the network interface over which SLURM's workers reach this machine; None for the default
+    directives : more options of sbatch, as --account=physics
+    """
+
+    name: str = "local"
+    address: str | None = None
+    scheduler_file: str | None = None
+    queue: str | None = None
+    walltime: str = "01:00:00"
+    cores: int = 1
+    memory: str = "2GB"
+    interface: str | None = None
+    directives: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rules.text("engine.name", self.name)
+        rules.integer("engine.cores", self.cores, least=1)
+        for key in ("address", "scheduler_file", "queue", "interface"):
+            if (value := getattr(self, key)) is not None:
+                rules.text(f"engine.{key}", value)
+        for key in ("walltime", "memory"):
+            rules.text(f"engine.{key}", getattr(self, key))
+        if isinstance(self.directives, str) or not all(isinstance(word, str) for word in self.directives):
+            raise SpecError(f"engine.directives must be a list of options of sbatch; got {self.directives!r}")
+        object.__setattr__(self, "directives", tuple(self.directives))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How a run is judged, printed, logged and tracked; none of it changes the run's numbers.
 
@@ -38,6 +75,7 @@ class Options:
     retry: str | None = None
     plan: bool = False
     reuse: bool = False
+    engine: EngineSettings = EngineSettings()
 
     def __post_init__(self) -> None:
         below = rules.number("converged_below", self.converged_below, above=0.0)
@@ -68,7 +106,8 @@ class Options:
 
 
 TRACKING = ("uri", "experiment")
-FOLLOWING = tuple(item.name for item in dataclasses.fields(Options) if item.name not in TRACKING)
+ENGINE = tuple(item.name for item in dataclasses.fields(EngineSettings))
+FOLLOWING = tuple(item.name for item in dataclasses.fields(Options) if item.name not in (*TRACKING, "engine"))
 SPECIFYING = tuple(item.name for item in dataclasses.fields(RunSpec))
 
 
@@ -85,12 +124,13 @@ def split(config: Mapping[str, Any]) -> tuple[RunSpec, Options]:
     SpecError
         Where a key is unknown or a value breaks its rule.
     """
-    tracking = config.get("tracking", {})
-    _known(config, (*SPECIFYING, *FOLLOWING, "tracking"), "")
+    tracking, engine = config.get("tracking", {}), config.get("engine", {})
+    _known(config, (*SPECIFYING, *FOLLOWING, "tracking", "engine"), "")
     _known(tracking, TRACKING, "tracking.")
+    _known(engine, ENGINE, "engine.")
     chosen = {key: config[key] for key in FOLLOWING if key in config}
     spec = RunSpec.from_mapping({key: config[key] for key in SPECIFYING if key in config})
-    return spec, Options(**chosen, **tracking)
+    return spec, Options(**chosen, **tracking, engine=EngineSettings(**engine))
 
 
 def _known(mapping: Any, keys: tuple[str, ...], prefix: str) -> None:

@@ -1,14 +1,14 @@
-"""Many specifications in chunks: trained, judged and thinned, here or by worker processes, in a steady stream."""
+"""Many specifications in chunks: trained, judged and thinned, here or by an engine's workers, in a steady stream."""
 
 import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,20 @@ from xorlab.errors import XorlabError
 from xorlab.numerics import training
 from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import Trained
-from xorlab.spec import RunSpec
-from xorlab.sweeps.workers import Worker, WorkerError
+from xorlab.spec import NUMERICS, RunSpec
+from xorlab.spec.options import EngineSettings
+from xorlab.sweeps.engines import Engine, checked, local
 
 WORTH = 5e8
 """Parameter updates, over all runs and epochs, above which worker processes save more time than they take to start."""
 
-Task = tuple[tuple[int, ...], list[RunSpec]]
-"""Places in the sweep, and the specifications there: runs of one shape."""
+POINTS = 2e6
+"""Losses that a task sends back, at most, unless one group of runs has more: 16 MB."""
+
+Group = tuple[tuple[int, ...], list[RunSpec]]
+"""Places in the sweep, and the specifications there: runs of one shape that fit the cache together."""
+Task = list[Group]
+"""What a worker is sent at a time."""
 Progress = Callable[[int], object]
 
 
@@ -58,6 +64,7 @@ def stream(
     converged_below: float,
     log_every: Every,
     workers: int | None,
+    engine: Engine | None = None,
     progress: Progress = lambda epochs: None,
 ) -> Generator[Chunk, None, None]:
     """Train specifications of any shapes and yield them in chunks, in any order.
@@ -70,22 +77,24 @@ def stream(
     converged_below : see `diagnose`
     log_every : which epochs' losses are kept besides the last's, see `logged`
     workers : processes to train in; None for one a core, if there is work enough for them
+    engine : trains the runs in their place
     progress : called with the epochs, over all runs, that are done since the last call
 
     Raises
     ------
     XorlabError
-        Where worker processes can't start.
+        Where workers can't start, or the engine is lost.
     """
-    updates = sum(spec.epochs * training.parameter_count(spec) for spec in specs)
-    count = workers or (cores() if updates > WORTH else 1)
-    tasks = deque(_tasks(specs, workers=count))
     work = partial(_work, converged_below=converged_below, log_every=log_every)
-    if count > 1:
-        yield from _by_workers(tasks, work, count, progress)
-    else:
-        for task in tasks:
-            yield from work(task, progress=progress)
+    count = workers or (cores() if _updates(specs) > WORTH else 1)
+    if engine is None and count == 1:
+        for group in _groups(specs, slots=1):
+            yield from work([group], progress=progress)
+        return
+    with nullcontext(engine) if engine else local(EngineSettings(), count) as running:
+        groups = _groups(specs, slots=running.slots())
+        tasks = deque(_tasks(groups, running.updates, log_every))
+        yield from _by_workers(tasks, partial(checked, work, NUMERICS), running, progress)
 
 
 def cores() -> int:
@@ -97,23 +106,44 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _tasks(specs: Sequence[RunSpec], *, workers: int) -> list[Task]:
-    """Group specifications by shape and cut the groups into chunks that fit the cache and feed all workers alike."""
-    found: list[Task] = []
+def _updates(specs: Sequence[RunSpec]) -> float:
+    return float(sum(spec.epochs * training.parameter_count(spec) for spec in specs))
+
+
+def _groups(specs: Sequence[RunSpec], *, slots: int) -> Iterator[Group]:
+    """Group specifications by shape and cut the groups so that they fit the cache and feed all slots alike."""
     for places in training.grouped(map(training.shape, specs)):
         longest = max((specs[place] for place in places), key=lambda spec: spec.epochs)
-        rounds = -(-len(places) // (training.chunk(longest) * workers))
-        size = -(-len(places) // (rounds * workers))
-        cuts = [tuple(places[start : start + size]) for start in range(0, len(places), size)]
-        found += [(cut, [specs[place] for place in cut]) for cut in cuts]
-    return found
+        rounds = -(-len(places) // (training.chunk(longest) * slots))
+        size = -(-len(places) // (rounds * slots))
+        for start in range(0, len(places), size):
+            cut = tuple(places[start : start + size])
+            yield cut, [specs[place] for place in cut]
+
+
+def _tasks(groups: Iterable[Group], updates: float, log_every: int) -> Iterator[Task]:
+    """Join groups until a task has at least `updates` parameter updates, or `POINTS` losses to send back."""
+    task: Task = []
+    work = points = 0.0
+    for group in groups:
+        task.append(group)
+        work += _updates(group[1])
+        points += sum(spec.epochs for spec in group[1]) / log_every
+        if work >= updates or points >= POINTS:
+            yield task
+            task, work, points = [], 0.0, 0.0
+    if task:
+        yield task
 
 
 def _work(
     task: Task, *, converged_below: float, log_every: Every, progress: Progress = lambda epochs: None
 ) -> list[Chunk]:
-    """Train and judge a chunk; where that fails, halve it, until the runs that fail are alone."""
-    places, specs = task
+    """Train and judge the groups of a task; where that fails, halve it, until the runs that fail are alone."""
+    if len(task) > 1 or not task:
+        work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
+        return [chunk for group in task for chunk in work([group])]
+    ((places, specs),) = task
     start = time.time()
     try:
         trained = training.train(specs, progress=progress)
@@ -124,66 +154,50 @@ def _work(
     except Exception as error:  # one run's failure must not take the others with it
         if len(places) == 1:
             words = str(error) if isinstance(error, XorlabError) else f"{type(error).__name__}: {error}"
-            return [_failed(task, words, start)]
+            return [_failed(places, words, start)]
         work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
         return [chunk for half in _halves(task) for chunk in work(half)]
     return [Chunk(places, trained, kept, verdicts, None, start, time.time())]
 
 
-def _failed(task: Task, error: str, start: float) -> Chunk:
-    return Chunk(task[0], None, np.zeros(0, dtype=np.int64), [], error, start, time.time())
+def _failed(places: tuple[int, ...], error: str, start: float) -> Chunk:
+    return Chunk(places, None, np.zeros(0, dtype=np.int64), [], error, start, time.time())
 
 
-def _halves(task: Task) -> list[Task]:
-    places, specs = task
+def _halves(task: Task) -> tuple[Task, Task]:
+    """Halve a task of more than one run: its groups, or its only group."""
+    if len(task) > 1:
+        half = len(task) // 2
+        return task[:half], task[half:]
+    ((places, specs),) = task
     half = len(places) // 2
-    return [(places[:half], specs[:half]), (places[half:], specs[half:])]
+    return [(places[:half], specs[:half])], [(places[half:], specs[half:])]
 
 
 def _by_workers(
-    tasks: deque[Task], work: Callable[[Task], list[Chunk]], count: int, progress: Progress
+    tasks: deque[Task], work: Callable[[Task], list[Chunk]], engine: Engine, progress: Progress
 ) -> Iterator[Chunk]:
-    """Give `tasks` to worker processes, few at a time, so that results do not pile up.
+    """Give `tasks` to an engine, a few at a time, so that results do not pile up.
 
-    Where a worker process dies, another takes its place and the chunk is halved, down to the run that kills it.
+    Where a worker dies over a task, the task is halved, down to the run that kills it.
     """
-    crew: list[Worker[Task, list[Chunk]]] = []
-    idle: SimpleQueue[Worker[Task, list[Chunk]]] = SimpleQueue()
-
-    def start_worker() -> None:
-        crew.append(Worker(work))
-        idle.put(crew[-1])
-
-    def train(task: Task) -> list[Chunk]:
-        worker = idle.get()
-        chunks = worker.run(task)
-        idle.put(worker)  # unless it died
-        return chunks
-
     underway: dict[Future[list[Chunk]], tuple[Task, float]] = {}
-    with ThreadPoolExecutor(count) as threads:
+    while tasks or underway:
         try:
-            for _ in range(count):
-                start_worker()
-            while tasks or underway:
-                while tasks and len(underway) <= count:
-                    task = tasks.popleft()
-                    underway[threads.submit(train, task)] = (task, time.time())
-                for done in wait(underway, return_when=FIRST_COMPLETED).done:
-                    task, start = underway.pop(done)
-                    try:
-                        chunks = done.result()
-                    except WorkerError as death:
-                        start_worker()
-                        if len(task[0]) > 1:
-                            print(f"a worker died ({death}); halving its chunk of {len(task[0])} runs", file=sys.stderr)
-                            tasks.extendleft(_halves(task))
-                            continue
-                        chunks = [_failed(task, f"its worker process died ({death})", start)]
-                    progress(sum(spec.epochs for spec in task[1]))
-                    yield from chunks
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-            for worker in crew:
-                worker.stop()
-                idle.put(worker)  # for a thread that waits for one
+            while tasks and len(underway) <= engine.slots():
+                task = tasks.popleft()
+                underway[engine.executor.submit(work, task)] = (task, time.time())
+            ended = {done: done.exception() for done in wait(underway, return_when=FIRST_COMPLETED).done}
+        except (BrokenExecutor, CancelledError) as error:
+            raise XorlabError("the engine has stopped; the runs that it was training are lost") from error
+        for done, death in ended.items():
+            task, start = underway.pop(done)
+            if isinstance(death, XorlabError):
+                raise death
+            count = sum(len(places) for places, _ in task)
+            if death and count > 1:
+                print(f"a worker died ({death}); halving its chunk of {count} runs", file=sys.stderr)
+                tasks.extendleft(_halves(task))
+                continue
+            progress(sum(spec.epochs for _, specs in task for spec in specs))
+            yield from [_failed(task[0][0], f"its worker process died ({death})", start)] if death else done.result()

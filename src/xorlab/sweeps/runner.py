@@ -12,7 +12,8 @@ from xorlab.errors import SpecError
 from xorlab.numerics.initialization import from_file
 from xorlab.spec.options import Options
 from xorlab.spec.text import title
-from xorlab.sweeps import pool, recording, terminal
+from xorlab.sweeps import engines, pool, recording, terminal
+from xorlab.sweeps.engines import Engine
 from xorlab.sweeps.jobs import Job, JobResult
 from xorlab.sweeps.plan import State
 from xorlab.sweeps.pool import Chunk
@@ -93,7 +94,9 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
         continuing.point_to_unfinished(asked)
     plan = {PLAN: asked.plan.csv()}
     going_on = None if asked.stored is None else asked.stored.run_id
-    with terminable(), tracker.running(recording.sweep(asked, artifacts=plan), run_id=going_on) as parent:
+    engine = engines.start(options.engine, options.workers or pool.cores())
+    opening = recording.sweep(asked, artifacts=plan)
+    with terminable(), engine as running, tracker.running(opening, run_id=going_on) as parent:
         state = continuing.prepared(asked, tracker, parent)
         wanted = [asked.job(identity) for identity in state.wanting(options.retry)]
         if asked.stored is not None:
@@ -105,7 +108,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
             # Closed at once when an exception leaves, so that workers do not finish their chunks first.
             with (
                 terminal.Bars(runs=len(wanted), epochs=epochs) as bars,
-                closing(_chunks(wanted, asked.options, bars)) as chunks,
+                closing(_chunks(wanted, asked.options, bars, running)) as chunks,
             ):
                 for chunk in chunks:
                     with held():
@@ -133,12 +136,15 @@ def _result(state: State, identity: str) -> JobResult:
     return JobResult(failed.run_id if failed else None, None, None, failed.error if failed else "it is missing")
 
 
-def _chunks(jobs: Sequence[Job], options: Options, bars: terminal.Bars) -> Generator[Chunk, None, None]:
+def _chunks(
+    jobs: Sequence[Job], options: Options, bars: terminal.Bars, engine: Engine | None = None
+) -> Generator[Chunk, None, None]:
     return pool.stream(
         [job.spec for job in jobs],
         converged_below=options.converged_below,
         log_every=options.every(len(jobs)),
         workers=options.workers,
+        engine=engine,
         progress=bars.trained,
     )
 

@@ -4,38 +4,76 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import Any
 
 from xorlab.errors import XorlabError
-
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 
 
 class WorkerError(Exception):
     """A worker process ended while it worked on a task; the text says how it ended."""
 
 
-class Worker(Generic[Task, Result]):
-    """A process that works on tasks, one after the other. It ends when this process does, whatever ends this one.
+class Crew(Executor):
+    """Worker processes. Where one dies its task fails with a WorkerError, and another takes its place.
 
     Parameters
     ----------
-    work
-        What it does with a task; a function of a module, or a partial of one.
+    count
+        How many.
     """
 
-    def __init__(self, work: Callable[[Task], Result]) -> None:
+    def __init__(self, count: int) -> None:
+        self._workers: list[_Worker] = []
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(count)
+        self._leaving = False
+        for _ in range(count):
+            self._start_worker()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Give `fn` and its arguments to the next idle worker."""
+        return self._threads.submit(self._run, (fn, args, kwargs))
+
+    def __exit__(self, *exception: object) -> None:
+        """End the workers now, whatever they are at."""
+        self._leaving = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.stop()
+            self._idle.put(worker)  # for a thread that waits for one
+
+    def _start_worker(self) -> None:
+        self._workers.append(_Worker())
+        self._idle.put(self._workers[-1])
+
+    def _run(self, task: tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]) -> Any:
+        worker = self._idle.get()
+        try:
+            result = worker.run(task)
+        except WorkerError:
+            if not self._leaving:
+                self._start_worker()
+            raise
+        self._idle.put(worker)
+        return result
+
+
+class _Worker:
+    """A process that works on tasks, one after the other. It ends when this process does, whatever ends this one."""
+
+    def __init__(self) -> None:
         spawn = get_context("spawn")
         self._connection, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, work), daemon=True)
+        self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
         self._started = False
 
-    def run(self, task: Task) -> Result:
+    def run(self, task: Any) -> Any:
         """Work on a task and return its result.
 
         Raises
@@ -48,7 +86,7 @@ class Worker(Generic[Task, Result]):
         try:
             self._started = self._started or self._connection.recv()
             self._connection.send(task)
-            result: Result = self._connection.recv()
+            result = self._connection.recv()
         except (EOFError, OSError) as error:
             self._process.join()
             if not self._started:
@@ -69,13 +107,14 @@ class Worker(Generic[Task, Result]):
         return f"killed by {signal.Signals(-code).name}{hint}"
 
 
-def _serve(connection: Connection, work: Callable[[Task], Result]) -> None:
+def _serve(connection: Connection) -> None:
     # Ctrl-C reaches the whole process group, and is for the driver to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, daemon=True).start()
     connection.send(True)
     while True:
-        connection.send(work(connection.recv()))
+        function, arguments, keywords = connection.recv()
+        connection.send(function(*arguments, **keywords))
 
 
 def _end_with_driver() -> None:
