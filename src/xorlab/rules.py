@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from xorlab.errors import SpecError
@@ -53,6 +53,15 @@ def choice(name: str, value: Any, choices: Collection[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise SpecError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
     return value
+
+
+def keys(mapping: Any, known: Collection[str], prefix: str) -> None:
+    """Refuse what is no mapping, and keys that are not in `known`; `prefix` is ``group.``, or empty at the top."""
+    if not isinstance(mapping, Mapping):
+        raise SpecError(f"{prefix.rstrip('.')} must be a group of settings; got {mapping!r}")
+    for key in mapping:
+        if key not in known:
+            raise SpecError(f"{prefix}{key} is not a key; the keys are {', '.join(prefix + name for name in known)}")
 
 
 def text(name: str, value: Any) -> str:

@@ -36,7 +36,10 @@ def measure(*, quick: bool) -> str:
         ready = ready_store(Path(folder))
         contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in small.items()}
         contenders[START] = partial(_turn, ready, ["-c", "import train, xorlab.cli.multirun, xorlab.sweeps.runner"])
-        naive = {_label(point): partial(_turn, ready, _naive(*point), folder=Path(folder)) for point in points}
+        naive = {}
+        for point in points:
+            words = [str(NAIVE), "-m", f"seed=range(0,{point[0]})", f"epochs={point[1]}"]
+            naive[_label(point)] = partial(_turn, ready, words, folder=Path(folder))
         short, loop = _timed({**contenders, **naive}, repeats=1 if quick else 3)
         contenders = {label: partial(_turn, ready, ["train.py", *words]) for label, words in large.items()}
         long, later = _timed(contenders, repeats=1)
@@ -120,10 +123,6 @@ def _run(arguments: list[str], folder: Path, environment: dict[str, str]) -> Non
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2]
         raise XorlabError(f"{' '.join(arguments)} must exit with status 0; got {done.returncode}: {last}")
-
-
-def _naive(runs: int, epochs: int) -> list[str]:
-    return [str(NAIVE), "-m", f"seed=range(0,{runs})", f"epochs={epochs}"]
 
 
 def _label(point: Point) -> str:

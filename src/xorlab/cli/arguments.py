@@ -22,11 +22,6 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", default="xorlab", help="the experiment's name (%(default)s)")
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Add RUN."""
-    parser.add_argument("run", metavar="RUN", help=RUN)
-
-
 def typed(prog: str) -> list[str]:
     """Return the words that a command is typed as: ``python scripts/why.py`` for a script, ``xorlab why`` as it is."""
     return ["python", f"scripts/{prog}"] if prog.endswith(".py") else prog.split()

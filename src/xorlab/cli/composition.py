@@ -65,7 +65,8 @@ class Composer:
                 "", ObjectType.GROUP, master.hydra.job.config_name, list(master.hydra.overrides.hydra)
             )
         )
-        self._base, self._setting = cache(self._compose_base), cache(self._parse)
+        self._base = cache(self._compose_base)
+        self._setting = cache(lambda line: setting(self.parser.parse_overrides([line])[0]))
 
     def parse(self, lines: Iterable[str]) -> tuple[Setting, ...]:
         """Return a job's overrides as settings."""
@@ -76,7 +77,7 @@ class Composer:
 
         Jobs share the parts that they have in common: read only.
         """
-        groups = [each for each in settings if self._is_group(each)]
+        groups = [each for each in settings if "@" in each.key or "/" in each.key or each.key in self.groups]
         changes = [each for each in settings if each.kind in CHANGES and each not in groups]
         # Whether a key may be added or deleted can depend, by an interpolation, on the value of any other.
         if len(groups) + len(changes) < len(settings):
@@ -99,9 +100,6 @@ class Composer:
             config.hydra.job.id = config.hydra.job.num = number
         return config
 
-    def _is_group(self, given: Setting) -> bool:
-        return "@" in given.key or "/" in given.key or given.key in self.groups
-
     def _by_hydra(self, settings: Sequence[Setting], number: int) -> dict[str, Any]:
         config, hydra = self.whole([each.line for each in settings], number), HydraConfig.instance()
         before = hydra.cfg
@@ -110,10 +108,6 @@ class Composer:
             return _resolved(_without_hydra(config))
         finally:
             hydra.cfg = before
-
-    def _parse(self, line: str) -> Setting:
-        [override] = self.parser.parse_overrides([line])
-        return setting(override)
 
     def _compose_base(self, lines: tuple[str, ...]) -> Base:
         composed = _without_hydra(self.loader.load_sweep_config(self.master, list(lines)))

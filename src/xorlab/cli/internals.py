@@ -14,7 +14,7 @@ import hydra
 import omegaconf
 from hydra._internal.utils import get_args_parser
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
-from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf
+from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
 
 from xorlab.errors import XorlabError
 from xorlab.spec.text import program
@@ -85,9 +85,5 @@ def _leaves(node: DictConfig, prefix: str) -> Iterator[str]:
         name = f"{prefix}{key!s}"
         if isinstance(child, DictConfig) and isinstance(child._content, dict):
             yield from _leaves(child, f"{name}.")
-        elif isinstance(child, Node) and _is_untyped(child):
+        elif type(child) is AnyNode or (type(child) is ListConfig and child._metadata.element_type is Any):
             yield name
-
-
-def _is_untyped(node: Node) -> bool:
-    return type(node) is AnyNode or (type(node) is ListConfig and node._metadata.element_type is Any)

@@ -85,22 +85,17 @@ def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], f
     if options.sweep != "new" and all(map(_is_option, batch[0])):
         many([], options)  # what the sweep lacks
         return []
-    results = many(jobs, options)
-    return [
-        _returned(composer, settings, number, result)
-        for number, (settings, result) in enumerate(zip(batch, results, strict=True), start=first)
-    ]
+    returns: list[JobReturn] = []
+    for number, (settings, result) in enumerate(zip(batch, many(jobs, options), strict=True), start=first):
+        lines = [each.line for each in settings]
+        value = result.final_loss if result.error is None else XorlabError(f"{' '.join(lines)}: {result.error}")
+        returns.append(Return(partial(composer.whole, lines, number), lines, value))
+    return returns
 
 
 def _is_option(given: Setting) -> bool:
     """Tell whether a setting decides nothing of a run."""
     return given.key in FOLLOWING or given.key.startswith("tracking.")
-
-
-def _returned(composer: Composer, settings: Sequence[Setting], number: int, result: JobResult) -> JobReturn:
-    lines = [each.line for each in settings]
-    value = result.final_loss if result.error is None else XorlabError(f"{' '.join(lines)}: {result.error}")
-    return Return(partial(composer.whole, lines, number), lines, value)
 
 
 def _swept(batch: Sequence[tuple[Setting, ...]]) -> list[str]:

@@ -100,7 +100,10 @@ def _values(override: Override) -> list[Setting]:
 def _written_out(name: str, override: Override) -> Iterator[Setting]:
     kind, key, package = override.type, override.key_or_group, override.package
     if override.is_range_sweep():
-        _check_range(name, override)
+        given: Any = override.value()
+        if given.step == 0:
+            raise OverrideError(f"{name} must have a step other than 0")
+        _check_count(name, max(0, math.ceil((given.stop - given.start) / given.step)))
     single: Iterable[Override] = [override]
     if override.is_sweep_override():
         single = (Override(kind, key, ValueType.ELEMENT, value, package) for value in override.sweep_iterator())
@@ -115,14 +118,6 @@ def _written_out(name: str, override: Override) -> Iterator[Setting]:
         _check_count(name, abs(last - first) + 1)
         step = 1 if last >= first else -1
         yield from (Setting(each.key, value, str(value), kind) for value in range(first, last + step, step))
-
-
-def _check_range(name: str, override: Override) -> None:
-    """Check ``range(start,stop,step)`` before it is written out."""
-    found: Any = override.value()
-    if found.step == 0:
-        raise OverrideError(f"{name} must have a step other than 0")
-    _check_count(name, max(0, math.ceil((found.stop - found.start) / found.step)))
 
 
 def _check_count(name: str, count: int) -> None:

@@ -11,7 +11,7 @@ TAGS = {"mlflow.source.git.commit": "commit", "git.dirty": "uncommitted changes"
 def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
     """Verify a run; return 0 where it is identical, 1 where it differs, 2 where it can't be verified."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    arguments.add_run(parser)
+    parser.add_argument("run", metavar="RUN", help=arguments.RUN)
     arguments.add_store(parser)
     return arguments.call(_verify, parser, words)
 

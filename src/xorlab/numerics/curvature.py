@@ -84,13 +84,13 @@ def gradient(at: Pass) -> Array:
 
 def hessian(at: Pass) -> Array:
     """Return the Hessian of each network's loss with respect to its parameters, (R, P, P)."""
-    shapes = [matrix.shape for matrix in at.W]
-    P, R = sum(n * k for n, k, _ in shapes), shapes[0][2]
+    P, R = sum(matrix.shape[0] * matrix.shape[1] for matrix in at.W), at.W[0].shape[2]
     H = np.empty((P, P, R))
     direction = np.zeros((P, 1))
+    V = views(direction, (*(len(matrix) - 1 for matrix in at.W), 1))
     for index in range(P):
         direction[index] = 1.0
-        H[index] = _along(at, _split(direction, shapes))
+        H[index] = _along(at, V)
         direction[index] = 0.0
     columns = np.moveaxis(H, -1, 0)
     symmetric: Array = 0.5 * (columns + columns.swapaxes(1, 2))
@@ -144,9 +144,3 @@ def _outer(A: Array, dz: Array) -> Array:
 
 def _flat(matrices: list[Array]) -> Array:
     return np.concatenate([matrix.reshape(-1, matrix.shape[2]) for matrix in matrices])
-
-
-def _split(theta: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
-    """Cut (P, 1) into matrices (n, k, 1)."""
-    ends = np.cumsum([n * k for n, k, _ in shapes])
-    return [part.reshape(n, k, 1) for part, (n, k, _) in zip(np.split(theta, ends[:-1]), shapes, strict=True)]

@@ -80,7 +80,13 @@ def train(
     """
     if len({shape(spec) for spec in specs}) != 1:
         raise ValueError("all runs of an ensemble must have one shape; got none or several")
-    initial, streams = _drawn(specs) if initial is None else _given(specs, initial)
+    if initial is None:
+        draws = [draw(spec) for spec in specs]
+        streams = [rng for _, rng in draws]
+        initial = {name: np.stack([parameters[name] for parameters, _ in draws]) for name in draws[0][0]}
+    else:
+        streams = [RandomState(spec.seed) for spec in specs]
+        _check_shapes(initial, len(specs), specs[0].units)
     loop = _Loop(specs, pack(initial, specs[0].units), streams)
     with kernel():
         while loop.live.size:
@@ -98,21 +104,13 @@ def train(
     )
 
 
-def _drawn(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState]]:
-    draws = [draw(spec) for spec in specs]
-    initial = {name: np.stack([parameters[name] for parameters, _ in draws]) for name in draws[0][0]}
-    return initial, [rng for _, rng in draws]
-
-
-def _given(specs: Sequence[RunSpec], initial: dict[str, Array]) -> tuple[dict[str, Array], list[RandomState]]:
-    """Check the shapes of `initial`; the streams have drawn nothing yet."""
+def _check_shapes(initial: dict[str, Array], R: int, units: tuple[int, ...]) -> None:
     wanted: dict[str, tuple[int, ...]] = {}
-    for layer, (fan_in, fan_out) in enumerate(pairwise(specs[0].units), start=1):
-        wanted |= {f"W{layer}": (len(specs), fan_in, fan_out), f"b{layer}": (len(specs), fan_out)}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(units), start=1):
+        wanted |= {f"W{layer}": (R, fan_in, fan_out), f"b{layer}": (R, fan_out)}
     got = {name: array.shape for name, array in initial.items()}
     if got != wanted:
         raise ValueError(f"initial must be {wanted}; got {got}")
-    return initial, [RandomState(spec.seed) for spec in specs]
 
 
 class _Loop:
@@ -141,7 +139,8 @@ class _Loop:
         """Train the live runs for some epochs, record those that stopped, and return how many epochs are done."""
         B = int(min(BLOCK, self._limits[self.live].min() - self._done))
         before = self._ensemble.snapshot()
-        drawn = self._orders(B)
+        streams = [self._streams[run] for run in self.live]
+        drawn = orders(streams, B, self._samples) if self._ensemble.shuffled else None
         rows = np.empty((B + 1, self._ensemble.theta.shape[1]))
         self._ensemble.epochs(rows[:B], drawn)
         rows[B] = self._ensemble.losses()
@@ -175,11 +174,6 @@ class _Loop:
             seen[lost[~finite], epoch] = np.nan
             if epoch < B:
                 again.epochs(scratch, None if drawn is None else drawn[epoch : epoch + 1])
-
-    def _orders(self, epochs: int) -> Orders | None:
-        if not self._ensemble.shuffled:
-            return None
-        return orders([self._streams[run] for run in self.live], epochs, self._samples)
 
     def _stops(self, seen: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return which live runs stop, and the row of `seen` (L, B + 1) that belongs to their final parameters.

@@ -1,7 +1,6 @@
 """The report of recorded runs: read from the store, written to a folder, added to the sweep that it is about."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -35,11 +34,12 @@ def material(selection: Selection, *, against: str | None = None) -> tuple[Mater
     chosen, sweep = selection.load()
     plan = runs.plan(sweep, uri, experiment=experiment) if sweep else None
     other = runs.load(uri, experiment=experiment, sweep=against) if against else None
-    return Material(chosen, partial(_curves, uri=uri), plan, other), sweep
 
+    def curves(counted: pd.DataFrame) -> pd.DataFrame:
+        points = POINTS if len(counted) > figures.MAX_SINGLE_CURVES else None
+        return runs.curves(counted, uri, points=points)
 
-def _curves(chosen: pd.DataFrame, *, uri: str | None) -> pd.DataFrame:
-    return runs.curves(chosen, uri, points=POINTS if len(chosen) > figures.MAX_SINGLE_CURVES else None)
+    return Material(chosen, curves, plan, other), sweep
 
 
 def write(

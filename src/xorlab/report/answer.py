@@ -34,12 +34,11 @@ def answer(material: Material) -> list[str]:
 
 def _how_often(material: Material) -> str:
     counts = material.overall.set_index("outcome")["count"]
-    ends = [f"{counts[name]:,} {_verb(name, counts[name])}" for name in material.outcomes]
+    ends = []
+    for name in material.outcomes:
+        are = "" if name == "converged" else "is " if counts[name] == 1 else "are "
+        ends.append(f"{counts[name]:,} {are}{phrase(name)}")
     return f"Of {_runs(len(material.counted))}, {' and '.join(ends)}."
-
-
-def _verb(outcome: str, count: int) -> str:
-    return phrase(outcome) if outcome == "converged" else f"{'is' if count == 1 else 'are'} {phrase(outcome)}"
 
 
 def _where(material: Material) -> str:
@@ -138,14 +137,29 @@ def _against(material: Material) -> Iterator[str]:
 
 def caveats(material: Material) -> list[str]:
     """Say what limits the answer: gaps, repetitions, too few seeds, censored times, unknown causes."""
-    return [
-        *_gaps(material),
-        *_seeds(material),
-        *_censored(material),
-        *_unexplained(material),
-        *_shortened(material),
-        *_mixed(material),
+    said, runs = [*_gaps(material), *_seeds(material)], material.counted
+    never, moving = int((runs["outcome"] != "converged").sum()), int((runs["outcome"] == "descending").sum())
+    if never:
+        of = f"{never:,} of {_runs(len(runs))}"
+        said.append(f"{of} did not converge in the epochs they were given; their times are censored.")
+    if moving:
+        were = "was" if moving == 1 else "were"
+        said.append(f"{_runs(moving)} {were} still descending and may converge with more epochs.")
+    if "cause" in runs and (unknown := int((runs["cause"] == "unknown").sum())):
+        said.append(f"The cause of {_runs(unknown)} is unknown.")
+    if material.factors and material.model.separated:
+        said.append("In some settings all runs converge or none does; the model's coefficients there are not finite.")
+    said += [
+        f"{factor_label(factor)} has more than {MAX_PAIRED_VALUES} values, so the tables compare only neighbouring "
+        f"values, and the model puts neighbours together in {MAX_CATEGORIES} groups."
+        for factor in material.long_factors
     ]
+    for column, what in (("commit", "commits"), ("machine", "machines"), ("numpy", "versions of NumPy")):
+        if column in runs and (kinds := runs[column].nunique()) > 1:
+            said.append(f"The runs come from {kinds} {what}.")
+    if "git.dirty" in runs and (runs["git.dirty"] == "true").any():
+        said.append("Some runs were made from a tree with uncommitted changes.")
+    return said
 
 
 def _gaps(material: Material) -> Iterator[str]:
@@ -182,40 +196,6 @@ def _seeds(material: Material) -> Iterator[str]:
         f"{which} too few seeds: the 95 % interval of the rate is wider than {percent(TOO_WIDE)} points. With "
         f"{more:,} more seeds it would be at most {percent(WANTED_WIDTH)} points wide."
     )
-
-
-def _censored(material: Material) -> Iterator[str]:
-    runs = material.counted
-    never, moving = int((runs["outcome"] != "converged").sum()), int((runs["outcome"] == "descending").sum())
-    if never:
-        of = f"{never:,} of {_runs(len(runs))}"
-        yield f"{of} did not converge in the epochs they were given; their times are censored."
-    if moving:
-        yield f"{_runs(moving)} {'was' if moving == 1 else 'were'} still descending and may converge with more epochs."
-
-
-def _unexplained(material: Material) -> Iterator[str]:
-    if "cause" in material.counted and (unknown := int((material.counted["cause"] == "unknown").sum())):
-        yield f"The cause of {_runs(unknown)} is unknown."
-    if material.factors and material.model.separated:
-        yield "In some settings all runs converge or none does; the model's coefficients there are not finite."
-
-
-def _shortened(material: Material) -> Iterator[str]:
-    for factor in material.long_factors:
-        yield (
-            f"{factor_label(factor)} has more than {MAX_PAIRED_VALUES} values, so the tables compare only neighbouring "
-            f"values, and the model puts neighbours together in {MAX_CATEGORIES} groups."
-        )
-
-
-def _mixed(material: Material) -> Iterator[str]:
-    runs = material.counted
-    for column, what in (("commit", "commits"), ("machine", "machines"), ("numpy", "versions of NumPy")):
-        if column in runs and (kinds := runs[column].nunique()) > 1:
-            yield f"The runs come from {kinds} {what}."
-    if "git.dirty" in runs and (runs["git.dirty"] == "true").any():
-        yield "Some runs were made from a tree with uncommitted changes."
 
 
 def glossary(material: Material) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """What a report is made of: runs, and what statistics make of them, each computed once and only if asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
@@ -126,7 +125,11 @@ class Material:
         keys = [key for key in PARAMETERS if key in runs and key.startswith(("arch.", "data.", "init.", "seed"))]
         starts, start = numbered(runs, keys)  # runs of one start share a pattern
         try:
-            patterns = [signs.pattern(specification(_texts(keys, values))) for values in starts]
+            patterns = []
+            for values in starts:
+                given = zip(keys, values, strict=True)
+                spec = specification({key: str(value) for key, value in given if not pd.isna(value)})
+                patterns.append(signs.pattern(spec))
         except (ValueError, XorlabError):
             return None
         return [patterns[place] for place in start]
@@ -142,8 +145,3 @@ class Material:
         stuck = f"when does it get {phrase(self.outcomes[1])}" if len(self.outcomes) > 1 else "when is it stuck"
         data = " and ".join(sorted({name.upper() for name in self.counted["data.name"]}))
         return f"{data}: {stuck}, and when does it converge?"
-
-
-def _texts(keys: Sequence[str], values: Sequence[Any]) -> dict[str, str]:
-    """Return parameters as MLflow keeps them, without those that do not apply."""
-    return {key: str(value) for key, value in zip(keys, values, strict=True) if not pd.isna(value)}

@@ -102,10 +102,9 @@ def render(report: Report) -> str:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("xorlab.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    templates.filters |= {"heading": heading, "data_uri": _data_uri}
+    templates.filters |= {
+        "heading": heading,
+        "data_uri": lambda png: f"data:image/png;base64,{base64.b64encode(png).decode()}",
+    }
     templates.globals["zip"] = zip
     return templates.get_template("report.html.j2").render(report=report)
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

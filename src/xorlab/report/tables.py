@@ -44,10 +44,6 @@ def _p(value: float) -> str:
     return "<0.0001" if value < 1e-4 else f"{value:.2g}"
 
 
-def _epochs(value: float) -> str:
-    return f"{value:,.0f}"
-
-
 RATES: Mapping[str, Format] = {"rate": _percent, "low": _percent, "high": _percent}
 PAIRS: Mapping[str, Format] = {
     "rate_a": _percent,
@@ -231,7 +227,7 @@ def times(material: Material) -> Table:
         "The epoch by which half the runs of a setting have converged (Kaplan-Meier). Runs that never converged are "
         "censored at the last epoch they were given. A dash means that fewer than half converged."
     )
-    formats = {"median": _epochs, "low": _epochs, "high": _epochs}
+    formats = dict.fromkeys(("median", "low", "high"), "{:,.0f}".format)
     return Table("times", "Time to converge", statistics.medians(material.counted, material.factors), note, formats)
 
 

@@ -12,7 +12,7 @@ from xorlab.report.answer import answer, caveats, glossary
 from xorlab.report.material import Material
 from xorlab.report.page import Drawn, Report, render, shown
 from xorlab.report.pictures import PICTURES
-from xorlab.report.tables import TABLES, Table
+from xorlab.report.tables import TABLES
 
 PAGE_FILE = "report.html"
 """The page among the files."""
@@ -49,7 +49,7 @@ def write(
     material.runs.to_parquet(out / "runs.parquet", index=False)
     tables = [table for build in TABLES.values() if (table := build(material)) is not None]
     for table in tables:
-        _write_table(table, out)
+        table.frame.to_csv(out / f"{table.name}.csv", index=False)
     pictures = [drawn for name in PICTURES if (drawn := _draw(name, material, out)) is not None]
     report = Report(
         question=material.question,
@@ -91,7 +91,7 @@ def write_one(name: str, material: Material, out: Path) -> str:
         _write_picture(name, picture.figure, out)
         said.append(f"{picture.question}\n{picture.caption}")
     if table is not None:
-        _write_table(table, out)
+        table.frame.to_csv(out / f"{table.name}.csv", index=False)
         said.append(table.text())
     return "\n\n".join(said)
 
@@ -109,10 +109,6 @@ def _draw(name: str, material: Material, out: Path) -> Drawn | None:
         wide=_write_picture(name, picture.figure, out),
         narrow=figures.png(narrow.figure),
     )
-
-
-def _write_table(table: Table, out: Path) -> None:
-    table.frame.to_csv(out / f"{table.name}.csv", index=False)
 
 
 def _write_picture(name: str, figure: Figure, out: Path) -> bytes:

@@ -92,10 +92,8 @@ class ClientReader:
 def _parts(runs: Sequence[Run]) -> Parts:
     infos = [run.info for run in runs]
     info = [(each.run_id, each.run_name, each.status, each.start_time, each.end_time) for each in infos]
-    return Parts(frame(info, INFO), *(_long(runs, part) for part in ("params", "tags", "metrics")))
-
-
-def _long(runs: Sequence[Run], part: str) -> pd.DataFrame:
-    """Return the params, tags or metrics of runs as one long frame (`LONG`)."""
-    rows = [(run.info.run_id, key, value) for run in runs for key, value in getattr(run.data, part).items()]
-    return frame(rows, LONG)
+    long = []
+    for part in ("params", "tags", "metrics"):
+        rows = [(run.info.run_id, key, value) for run in runs for key, value in getattr(run.data, part).items()]
+        long.append(frame(rows, LONG))
+    return Parts(frame(info, INFO), *long)

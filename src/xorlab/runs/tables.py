@@ -100,8 +100,12 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
         found = reader.losses(runs["run_id"].tolist())
     else:
         alone = runs["run_id"][runs["sweep"].isna()].tolist()
-        chunks = (alone[start : start + CHUNK] for start in range(0, len(alone), CHUNK))
-        frames = [_thin_each(reader.losses(chunk), points) for chunk in chunks]
+        frames = []
+        for start in range(0, len(alone), CHUNK):
+            losses = reader.losses(alone[start : start + CHUNK])
+            epochs = losses.groupby("run_id")["epoch"]
+            kept = epochs.transform(lambda own: own.isin(log_spaced_epochs(own, points)))
+            frames.append(losses[kept.astype("bool")])
         sweeps = runs.groupby("sweep", sort=False)["run_id"]
         frames += [reader.thinned(ids.tolist(), points=points) for _, ids in sweeps]
         found = pd.concat([reader.losses([]), *frames])
@@ -113,12 +117,6 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
 def reused_ids(reused: bytes) -> list[str]:
     """Return the run ids in a sweep's list of the runs of other sweeps that it counts."""
     return [line["run_id"] for line in csv.DictReader(io.StringIO(reused.decode()))]
-
-
-def _thin_each(losses: pd.DataFrame, points: int) -> pd.DataFrame:
-    """Keep at most about `points` losses of each run, even on a log scale, the first and the last included."""
-    kept = losses.groupby("run_id")["epoch"].transform(lambda epochs: epochs.isin(log_spaced_epochs(epochs, points)))
-    return losses[kept.astype("bool")]
 
 
 def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> pd.DataFrame | None:
@@ -164,7 +162,10 @@ def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
     """Join what runs carry to one row a run, and keep those of one kind: run or sweep."""
     sweep_ids = parts.tags["run_id"][(parts.tags["key"] == KIND) & (parts.tags["value"] == "sweep")]
     info = parts.info[parts.info["run_id"].isin(sweep_ids) == (kind == "sweep")].set_index("run_id")
-    params, tags, metrics = (_wide(part, info.index) for part in (parts.params, parts.tags, parts.metrics))
+    params, tags, metrics = (
+        part[part["run_id"].isin(info.index)].pivot(index="run_id", columns="key", values="value").reindex(info.index)
+        for part in (parts.params, parts.tags, parts.metrics)
+    )
     metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
     metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
     own = [key for key in tags if not re.match(r"outcome$|xorlab[.]|mlflow[.]", str(key))]
@@ -185,11 +186,6 @@ def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
 
 
 _ORDER = {key: place for place, key in enumerate(PARAMETERS)}
-
-
-def _wide(long: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
-    """Turn run_id, key, value into a row for each run of `index` and a column for each key they have."""
-    return long[long["run_id"].isin(index)].pivot(index="run_id", columns="key", values="value").reindex(index)
 
 
 def _column(tags: pd.DataFrame, key: str) -> pd.Series:

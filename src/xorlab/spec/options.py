@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorlab import rules
-from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
 
 ARTIFACTS = ("run", "sweep", "none")
@@ -125,17 +124,9 @@ def split(config: Mapping[str, Any]) -> tuple[RunSpec, Options]:
         Where a key is unknown or a value breaks its rule.
     """
     tracking, engine = config.get("tracking", {}), config.get("engine", {})
-    _known(config, (*SPECIFYING, *FOLLOWING, "tracking", "engine"), "")
-    _known(tracking, TRACKING, "tracking.")
-    _known(engine, ENGINE, "engine.")
+    rules.keys(config, (*SPECIFYING, *FOLLOWING, "tracking", "engine"), "")
+    rules.keys(tracking, TRACKING, "tracking.")
+    rules.keys(engine, ENGINE, "engine.")
     chosen = {key: config[key] for key in FOLLOWING if key in config}
     spec = RunSpec.from_mapping({key: config[key] for key in SPECIFYING if key in config})
     return spec, Options(**chosen, **tracking, engine=EngineSettings(**engine))
-
-
-def _known(mapping: Any, keys: tuple[str, ...], prefix: str) -> None:
-    if not isinstance(mapping, Mapping):
-        raise SpecError(f"{prefix.rstrip('.')} must be a group of settings; got {mapping!r}")
-    for key in mapping:
-        if key not in keys:
-            raise SpecError(f"{prefix}{key} is not a key; the keys are {', '.join(prefix + name for name in keys)}")

@@ -245,12 +245,7 @@ PARTS: dict[str, type] = {"data": DataSpec, "arch": ArchSpec, "init": InitSpec, 
 
 
 def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:
-    if not isinstance(mapping, Mapping):
-        raise SpecError(f"{prefix.rstrip('.')} must be a group of settings; got {mapping!r}")
-    known = [item.name for item in dataclasses.fields(cls)]
-    for key in mapping:
-        if key not in known:
-            raise SpecError(f"{prefix}{key} is not a key; the keys are {', '.join(prefix + name for name in known)}")
+    rules.keys(mapping, [item.name for item in dataclasses.fields(cls)], prefix)
     return {
         key: PARTS[key](**_arguments(PARTS[key], value, f"{key}.")) if not prefix and key in PARTS else value
         for key, value in mapping.items()

@@ -62,17 +62,17 @@ class ClientWriter:
 
     def write(self, records: Sequence[Record]) -> list[str]:
         """Write finished runs and return their ids, in order; one that can't be written whole is FAILED."""
-        return [self._write(record) for record in records]
-
-    def _write(self, record: Record) -> str:
-        run_id = self.open(record)
-        try:
-            self.close(run_id, record)
-        except BaseException:
-            with suppress(MlflowException):
-                self.end(run_id, "FAILED", now())
-            raise
-        return run_id
+        ids = []
+        for record in records:
+            run_id = self.open(record)
+            try:
+                self.close(run_id, record)
+            except BaseException:
+                with suppress(MlflowException):
+                    self.end(run_id, "FAILED", now())
+                raise
+            ids.append(run_id)
+        return ids
 
     def artifact_uri(self, run_id: str) -> str:
         """Return where the artifacts of a run are."""

@@ -29,7 +29,10 @@ def describe(data: Data, source: Mapping[str, str]) -> dict[str, str]:
         The tags that say which program made the data.
     """
     arrays = {"features": data.X, "targets": data.y}
-    schema = {name: json.dumps([_tensor(array)]) for name, array in arrays.items()}
+    schema = {}
+    for name, array in arrays.items():
+        tensor = {"dtype": array.dtype.name, "shape": [-1, *array.shape[1:]]}
+        schema[name] = json.dumps([{"type": "tensor", "tensor-spec": tensor}])
     profile = {
         f"{name}_{key}": getattr(array, key) for name, array in arrays.items() for key in ("shape", "size", "nbytes")
     }
@@ -41,10 +44,6 @@ def describe(data: Data, source: Mapping[str, str]) -> dict[str, str]:
         "schema": json.dumps({"mlflow_tensorspec": schema}),
         "profile": json.dumps(profile),
     }
-
-
-def _tensor(array: NDArray[np.generic]) -> dict[str, object]:
-    return {"type": "tensor", "tensor-spec": {"dtype": array.dtype.name, "shape": [-1, *array.shape[1:]]}}
 
 
 def _digest(*arrays: NDArray[np.generic]) -> str:

@@ -182,19 +182,16 @@ def _prepare_file(uri: str) -> None:
             FileLock(f"{path}.lock"),
         ):
             if not _is_made(path):
-                _create_file(path, Path(folder) / "mlflow.db")
+                from xorlab.tracking import mlflow_internals
+
+                # Made under another name and renamed, so that whoever finds it finds it whole.
+                draft = Path(folder) / "mlflow.db"
+                mlflow_internals.open_store(f"sqlite:///{draft}", str(path.parent / "mlruns")).engine.dispose()
+                draft.replace(path)
     if not os.access(path, os.W_OK):
         raise StoreError(f"tracking.uri must name a file that can be written; got {shown(uri)}")
     if engine(uri) is None:
         _open(uri)
-
-
-def _create_file(path: Path, draft: Path) -> None:
-    """Create the database as `draft` and rename it, so that whoever finds `path` finds it whole."""
-    from xorlab.tracking import mlflow_internals
-
-    mlflow_internals.open_store(f"sqlite:///{draft}", str(path.parent / "mlruns")).engine.dispose()
-    draft.replace(path)
 
 
 def _prepare_database(uri: str) -> None:
