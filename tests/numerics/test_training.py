@@ -218,7 +218,7 @@ def test_a_file_of_weights_is_where_the_run_starts(tmp_path):
     spec = RunSpec(init=InitSpec(name="file", path=str(tmp_path / "w.npz")), epochs=200)
     again = train([spec, RunSpec(epochs=300)])
     np.testing.assert_array_equal(again.losses[0, :200], again.losses[1, 100:])
-    with pytest.raises(SpecError, match=r"must have the shape \(2, 2\); got \(2, 3\)"):
+    with pytest.raises(SpecError, match=r"must hold the weights of a 2-2-1 network"):
         train([replace(spec, arch=ArchSpec(hidden=(2,)))])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorlab import rules
+from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
 
 ARTIFACTS = ("run", "sweep", "none")
