@@ -121,14 +121,15 @@ def _groups(specs: Sequence[RunSpec], *, slots: int) -> Iterator[Group]:
             yield cut, [specs[place] for place in cut]
 
 
-def _tasks(groups: Iterable[Group], updates: float, log_every: int) -> Iterator[Task]:
+def _tasks(groups: Iterable[Group], updates: float, log_every: Every) -> Iterator[Task]:
     """Join groups until a task has at least `updates` parameter updates, or `POINTS` losses to send back."""
     task: Task = []
     work = points = 0.0
     for group in groups:
         task.append(group)
         work += _updates(group[1])
-        points += sum(spec.epochs for spec in group[1]) / log_every
+        longest = max(spec.epochs for spec in group[1])
+        points += len(group[1]) * len(logged(longest, log_every))
         if work >= updates or points >= POINTS:
             yield task
             task, work, points = [], 0.0, 0.0
