@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xorlab.api import Run, Study, load, sweep, train
+    from xorlab.components.functions import activation, initializer, optimizer
 
-__all__ = ["Run", "Study", "load", "sweep", "train"]
+__all__ = ["Run", "Study", "activation", "initializer", "load", "optimizer", "sweep", "train"]
 
 __version__ = "0.1.0"
 
@@ -19,9 +20,10 @@ def __getattr__(name: str) -> Any:
     """Import the names of `__all__` when they are first used: `import xorlab` alone takes no time."""
     if name not in __all__:
         raise AttributeError(f"module 'xorlab' has no attribute {name!r}")
-    from xorlab import api
+    from importlib import import_module
 
-    globals().update({each: getattr(api, each) for each in __all__})
+    home = "xorlab.components.functions" if name in ("activation", "initializer", "optimizer") else "xorlab.api"
+    globals()[name] = getattr(import_module(home), name)
     return globals()[name]
 
 

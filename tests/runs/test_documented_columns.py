@@ -51,7 +51,7 @@ def table(store_uri, tmp_path) -> pd.DataFrame:
 
 def test_the_page_names_every_column_and_no_other(table):
     assert set(documented()) >= set(table) | set(PARAMETERS)
-    assert set(documented()) - set(table) <= {"commit", "git.dirty"}
+    assert set(documented()) - set(table) <= {"commit", "git.dirty", "source"}
 
 
 def test_the_page_tells_the_type_of_every_column(table, tmp_path):

@@ -14,7 +14,7 @@ from xorlab.spec.runspec import PARTS
 from xorlab.spec.text import PARAMETERS, typed
 from xorlab.sweeps.jobs import MOST, Job
 
-KEYS = {key.removesuffix(".name"): key for key in PARAMETERS if key != "init.sha256"}
+KEYS = {key.removesuffix(".name"): key for key in PARAMETERS if key not in ("init.sha256", "source")}
 """The configuration's keys, each with its parameter: ``optimizer`` chooses ``optimizer.name``."""
 
 SHORT: dict[str, list[str]] = {}

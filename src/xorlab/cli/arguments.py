@@ -15,11 +15,12 @@ RUN = "a run's id, the beginning of it, or latest"
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Add --uri and --experiment."""
+    """Add --uri, --experiment and --use."""
     parser.add_argument(
         "--uri", help="the tracking store (MLFLOW_TRACKING_URI, else mlflow.db beside train.py or here)"
     )
     parser.add_argument("--experiment", default="xorlab", help="the experiment's name (%(default)s)")
+    parser.add_argument("--use", metavar="MODULE", help="a module that registers functions which the runs use")
 
 
 def typed(prog: str) -> list[str]:
@@ -40,6 +41,10 @@ def call(
     """
     options = parser.parse_intermixed_args(arguments)
     try:
+        if getattr(options, "use", None):
+            from xorlab.components import functions
+
+            functions.use(options.use)
         return command(options)
     except XorlabError as error:
         print(f"{parser.prog}: {without_passwords(str(error), [options.uri or ''])}", file=sys.stderr)

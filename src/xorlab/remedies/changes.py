@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from xorlab.components import functions
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.components.optimizers import OPTIMIZERS
@@ -70,7 +71,7 @@ def restarts(spec: RunSpec) -> list[Remedy]:
     initializers = [
         Remedy(f"{name} weights", f"init={name}", replace(spec, init=InitSpec(name=name)))
         for name, scheme in INITIALIZERS.items()
-        if name != spec.init.name and scheme.seeded
+        if name in functions.BUILT_IN["initializer"] and name != spec.init.name and scheme.seeded
     ]
     found = [unchanged, *_with_lr(spec, _other_lrs(spec)), *_architectures(spec), *initializers, *_biases(spec)]
     return [remedy for remedy in found if INITIALIZERS[remedy.spec.init.name].seeded]
@@ -103,8 +104,8 @@ def _architectures(spec: RunSpec) -> Iterator[Remedy]:
         hidden = tuple(factor * width for width in spec.arch.hidden)
         override = shlex.quote(f"arch.hidden=[{','.join(map(str, hidden))}]")
         yield Remedy(name, override, replace(spec, arch=replace(spec.arch, hidden=hidden)))
-    for activation, entry in ACTIVATIONS.items():
-        if activation != spec.arch.activation and not entry.linear:
+    for activation in functions.BUILT_IN["activation"]:
+        if activation != spec.arch.activation and not ACTIVATIONS[activation].linear:
             arch = replace(spec.arch, activation=activation)
             yield Remedy(f"{activation} units", f"arch.activation={activation}", replace(spec, arch=arch))
 

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xorlab.components import functions
 from xorlab.errors import SpecError, XorlabError
 from xorlab.runs import tables
 from xorlab.runs.parts import KIND, PARENT, Parts
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec import NUMERICS, RunSpec, text
 from xorlab.tracking import store
+from xorlab.tracking.records import USE
 
 Array = NDArray[np.float64]
 
@@ -169,6 +171,12 @@ def _specification(run_id: str, params: Mapping[str, str], tags: Mapping[str, st
         raise XorlabError(f"RUN must be one run; got {run_id}, which is a sweep of them")
     if "spec" not in tags:
         raise XorlabError(f"RUN must be a run of xorlab's, with a tag spec; got {run_id}, which has none")
+    try:
+        list(functions.registered(params.get("source")))
+    except XorlabError as error:
+        module = tags.get(USE)
+        where = f"in the module {module}: --use {module}" if module else "in Python, in the same process"
+        raise XorlabError(f"run {run_id} must find its functions: {error}, {where}") from error
     try:
         spec = text.specification(params)
     except SpecError as error:

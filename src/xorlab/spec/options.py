@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorlab import rules
+from xorlab.components import functions
 from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
 
@@ -75,6 +76,7 @@ class Options:
     retry: str | None = None
     plan: bool = False
     reuse: bool = False
+    use: str | None = None
     engine: EngineSettings = EngineSettings()
 
     def __post_init__(self) -> None:
@@ -96,6 +98,8 @@ class Options:
             rules.choice("retry", self.retry, RETRIED)
         rules.boolean("plan", self.plan)
         rules.boolean("reuse", self.reuse)
+        if self.use is not None:
+            rules.text("use", self.use)
         rules.text("tracking.experiment", self.experiment)
         if self.uri is not None:
             rules.text("tracking.uri", self.uri)
@@ -108,11 +112,11 @@ class Options:
 TRACKING = ("uri", "experiment")
 ENGINE = tuple(item.name for item in dataclasses.fields(EngineSettings))
 FOLLOWING = tuple(item.name for item in dataclasses.fields(Options) if item.name not in (*TRACKING, "engine"))
-SPECIFYING = tuple(item.name for item in dataclasses.fields(RunSpec))
+SPECIFYING = tuple(item.name for item in dataclasses.fields(RunSpec) if item.init)
 
 
 def split(config: Mapping[str, Any]) -> tuple[RunSpec, Options]:
-    """Split a composed configuration into what decides the numbers and the rest.
+    """Split a composed configuration into what decides the numbers and the rest; import the module that `use` names.
 
     Parameters
     ----------
@@ -129,5 +133,7 @@ def split(config: Mapping[str, Any]) -> tuple[RunSpec, Options]:
     rules.keys(tracking, TRACKING, "tracking.")
     rules.keys(engine, ENGINE, "engine.")
     chosen = {key: config[key] for key in FOLLOWING if key in config}
+    if chosen.get("use") is not None:
+        functions.use(rules.text("use", chosen["use"]))
     spec = RunSpec.from_mapping({key: config[key] for key in SPECIFYING if key in config})
     return spec, Options(**chosen, **tracking, engine=EngineSettings(**engine))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from xorlab import rules
+from xorlab.components import functions
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.datasets import DATASETS, ENCODINGS, load
 from xorlab.components.initializers import BIASES, INITIALIZERS
@@ -154,6 +155,10 @@ class OptimizerSpec(Part):
 class RunSpec:
     """Everything that decides a run's numbers.
 
+    Attributes
+    ----------
+    source : the functions of the user's that the run uses, with the digests of their source; None where it uses none
+
     Raises
     ------
     SpecError
@@ -171,10 +176,13 @@ class RunSpec:
     epochs: int = 10_000
     target_loss: float | None = None
     seed: int = 42
+    source: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         rules.choice("loss", self.loss, LOSSES)
         self._settle_output()
+        names = {"activation": self.arch.activation, "initializer": self.init.name, "optimizer": self.optimizer.name}
+        object.__setattr__(self, "source", functions.source(names))
         object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
         if self.batch_size != "full":
             if isinstance(self.batch_size, str):
@@ -203,8 +211,14 @@ class RunSpec:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Build a specification from plain nested mappings; every key must be one of the fields."""
-        return cls(**_arguments(cls, mapping, ""))
+        """Build a specification from plain nested mappings; every key must be one of the fields.
+
+        A `source` in it must be the source of the functions as they are now.
+        """
+        spec = cls(**_arguments(cls, {key: value for key, value in mapping.items() if key != "source"}, ""))
+        if mapping.get("source", spec.source) != spec.source:
+            raise SpecError(f"the source of the run's functions has changed; it was {mapping['source']}")
+        return spec
 
     def nested(self) -> dict[str, Any]:
         """Return plain nested dictionaries without the fields that are None; `from_mapping` reads them back."""
@@ -245,7 +259,7 @@ PARTS: dict[str, type] = {"data": DataSpec, "arch": ArchSpec, "init": InitSpec, 
 
 
 def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:
-    rules.keys(mapping, [item.name for item in dataclasses.fields(cls)], prefix)
+    rules.keys(mapping, [item.name for item in dataclasses.fields(cls) if item.init], prefix)
     return {
         key: PARTS[key](**_arguments(PARTS[key], value, f"{key}.")) if not prefix and key in PARTS else value
         for key, value in mapping.items()

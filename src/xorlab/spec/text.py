@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from xorlab.components import functions
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
 from xorlab.spec.runspec import PARTS, DataSpec, InitSpec, OptimizerSpec, RunSpec
@@ -101,6 +102,8 @@ def overrides(spec: RunSpec) -> list[str]:
     ).parameters()
     values = {key: value for key, value in spec.parameters().items() if near.get(key) != value}
     values.pop("init.sha256", None)
+    values.pop("source", None)
+    chosen += [f"use={module}" for module in dict.fromkeys(each.module for each in functions.registered(spec.source))]
     return chosen + [f"{key}={typed(value)}" for key, value in values.items()]
 
 

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.components import functions
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
@@ -76,7 +77,8 @@ def stream(
     specs : the sweep's specifications
     converged_below : see `diagnose`
     log_every : which epochs' losses are kept besides the last's, see `logged`
-    workers : processes to train in; None for one a core, if there is work enough for them
+    workers : processes to train in; None for one a core, if there is work enough for them. Functions that were
+        registered in a notebook or a script are trained with in this process.
     engine : trains the runs in their place
     progress : called with the epochs, over all runs, that are done since the last call
 
@@ -86,7 +88,10 @@ def stream(
         Where workers can't start, or the engine is lost.
     """
     work = partial(_work, converged_below=converged_below, log_every=log_every)
-    count = workers or (cores() if _updates(specs) > WORTH else 1)
+    use = functions.modules(spec.source for spec in specs)
+    if engine and use is None:
+        raise XorlabError("functions must be registered by a module that the engine's workers can import, see use")
+    count = 1 if use is None else workers or (cores() if _updates(specs) > WORTH else 1)
     if engine is None and count == 1:
         for group in _groups(specs, slots=1):
             yield from work([group], progress=progress)
@@ -94,7 +99,7 @@ def stream(
     with nullcontext(engine) if engine else local(EngineSettings(), count) as running:
         groups = _groups(specs, slots=running.slots())
         tasks = deque(_tasks(groups, running.updates, log_every))
-        yield from _by_workers(tasks, partial(checked, work, NUMERICS), running, progress)
+        yield from _by_workers(tasks, partial(checked, partial(_using, use or (), work), NUMERICS), running, progress)
 
 
 def cores() -> int:
@@ -135,6 +140,13 @@ def _tasks(groups: Iterable[Group], updates: float, log_every: Every) -> Iterato
             task, work, points = [], 0.0, 0.0
     if task:
         yield task
+
+
+def _using(modules: tuple[str, ...], work: Callable[[Task], list[Chunk]], task: Task) -> list[Chunk]:
+    """Import the modules that register the functions of the runs, and work on a task."""
+    for module in modules:
+        functions.use(module)
+    return work(task)
 
 
 def _work(

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
+from xorlab.components import datasets, functions
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import phrase
@@ -24,7 +24,7 @@ from xorlab.spec.text import params, title
 from xorlab.sweeps.asked import Asked
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.tables import Table
-from xorlab.tracking.records import LOG_EVERY, Data, Record
+from xorlab.tracking.records import LOG_EVERY, USE, Data, Record
 
 if TYPE_CHECKING:
     from xorlab.runs.members import Member
@@ -37,7 +37,7 @@ SURFACE_POINTS = 201
 
 def opening(spec: RunSpec, name: str) -> Record:
     """The record of a run before it is trained."""
-    return Record(name=name, params=params(spec), tags={"spec": spec.identity}, data=_data(spec.data))
+    return Record(name=name, params=params(spec), tags=_identity(spec), data=_data(spec.data))
 
 
 def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Mapping[str, bytes]) -> Record:
@@ -50,7 +50,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Map
         name=name,
         description=wording.description(spec, verdict, epochs=epochs),
         params=params(spec),
-        tags={"spec": spec.identity, LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
+        tags={**_identity(spec), LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
         metrics=_metrics(spec, verdict, epochs),
         step=max(epochs - 1, 0),
         epochs=own,
@@ -68,7 +68,7 @@ def failure(chunk: Chunk, spec: RunSpec, name: str) -> Record:
         name=name,
         description=f"**{title(spec)}**\n\nFailed: {chunk.error}\n",
         params=params(spec),
-        tags={"spec": spec.identity, "error": str(chunk.error)},
+        tags={**_identity(spec), "error": str(chunk.error)},
         start=round(1000 * chunk.start),
         end=round(1000 * chunk.end),
         status="FAILED",
@@ -82,8 +82,15 @@ def files(chunk: Chunk, index: int, config: Mapping[str, Any]) -> dict[str, byte
     return {
         "initial_weights.npz": npz(take(chunk.trained.initial, index)),
         "final_weights.npz": npz(take(chunk.trained.final, index)),
+        **sources(chunk.trained.specs[index]),
         "config.yaml": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode(),
     }
+
+
+def sources(spec: RunSpec) -> dict[str, bytes]:
+    """The source of the functions of the user's that a run uses, where there are any."""
+    source = "\n\n".join(each.source for each in functions.registered(spec.source))
+    return {"functions.py": source.encode()} if source else {}
 
 
 def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
@@ -139,6 +146,12 @@ def reused(runs: Iterable["Member"]) -> bytes:
 def _data(spec: DataSpec) -> Data:
     X, y = datasets.load(spec)
     return Data(name=spec.name, X=X, y=y)
+
+
+def _identity(spec: RunSpec) -> dict[str, str]:
+    """The tags that say what a run is."""
+    modules = [each.module for each in functions.registered(spec.source) if each.module != "__main__"]
+    return {"spec": spec.identity, **({USE: modules[0]} if modules else {})}
 
 
 def _metrics(spec: RunSpec, verdict: Verdict, epochs: int) -> dict[str, float]:

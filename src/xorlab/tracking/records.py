@@ -32,6 +32,10 @@ CONVERGED_BELOW = "converged_below"
 """The tag of a sweep that says below which loss its runs have converged."""
 
 
+USE = "use"
+"""The tag of a run that uses functions of the user's: the module that registers them."""
+
+
 def now() -> int:
     """Return the milliseconds since 1970."""
     return time.time_ns() // 1_000_000

@@ -1,0 +1,342 @@
+"""Functions of one's own, registered from Python or by the module that `use` names.
+
+Each is checked when it is registered. Its source is part of the identity of the runs that use it.
+"""
+
+import ast
+import hashlib
+import importlib
+import inspect
+import os
+import re
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from xorlab.components.activations import ACTIVATIONS, Activation
+from xorlab.components.initializers import INITIALIZERS, Initializer
+from xorlab.components.optimizers import OPTIMIZERS, Optimizer, Update
+from xorlab.components.steps import Step
+from xorlab.errors import SpecError, XorlabError
+
+Array = NDArray[np.float64]
+
+POINTS = np.linspace(-8.0, 8.0, 161) + 0.0123
+"""Where derivatives are checked; a kink is likely to be at a round number."""
+STEP = 1e-6
+WRONG = 1e-5
+"""A derivative that differs by more than this from differences of `STEP`, relative to 1 plus its size, is wrong."""
+
+TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "initializer": INITIALIZERS, "optimizer": OPTIMIZERS}
+BUILT_IN = {kind: tuple(table) for kind, table in TABLES.items()}
+
+
+@dataclass(frozen=True)
+class Own:
+    """A registered function: the module that registered it, its source and the digest of the source."""
+
+    module: str
+    source: str
+    digest: str
+
+
+REGISTERED: dict[tuple[str, str], Own] = {}
+"""By kind and name."""
+
+
+def activation(
+    name: str,
+    f: Callable[[Array], Array],
+    df: Callable[[Array], Array],
+    d2f: Callable[[Array], Array] | None = None,
+    *,
+    pieces: tuple[float, float] | None = None,
+    saturates: bool = False,
+    linear: bool = False,
+) -> None:
+    """Register an activation, as ``arch.activation=NAME``.
+
+    Parameters
+    ----------
+    name : its name
+    f, df, d2f : the function and its derivatives, of an array of any shape; without d2f, differences of df stand in
+    pieces, saturates, linear : see `Activation`; what is not stated is not claimed by the diagnosis
+
+    Raises
+    ------
+    SpecError
+        Where a function does not work on arrays element by element, or a derivative is wrong.
+    """
+    label = f"activation {name}"
+    _elementwise(f"{label}: f", f)
+    _elementwise(f"{label}: df", df)
+    _derivative(label, ("f", f), ("df", df))
+    if d2f is not None:
+        _elementwise(f"{label}: d2f", d2f)
+        _derivative(label, ("df", df), ("d2f", d2f))
+    slopes, ends = df(POINTS), np.abs(df(np.array([-40.0, 40.0])))
+    expected = None if pieces is None else np.where(POINTS > 0.0, pieces[1], pieces[0])
+    if expected is not None and not np.allclose(slopes, expected):
+        raise SpecError(f"{label}: pieces must be the slopes of f on the left and on the right; got {pieces}")
+    if saturates and not (ends < WRONG).all():
+        raise SpecError(f"{label}: saturates must be left out; df is {ends.max():.2g} at z = -40 or 40")
+    if linear and np.ptp(slopes) > WRONG:
+        raise SpecError(f"{label}: linear must be left out; df is not constant")
+
+    def build(z: Array, a: Array, slope: Array) -> Step:
+        def step() -> None:
+            a[...] = f(z)
+            slope[...] = df(z)
+
+        return step
+
+    def second(z: Array) -> Array:
+        step = 10.0 * STEP
+        return np.asarray((df(z + step) - df(z - step)) / (2.0 * step) if d2f is None else d2f(z), dtype=np.float64)
+
+    entry = Activation(build=build, second=second, pieces=pieces, saturates=saturates, linear=linear)
+    _register("activation", name, entry, (f, df, d2f))
+
+
+def initializer(name: str, draw: Callable[[RandomState, tuple[int, ...], int, int], Array]) -> None:
+    """Register a scheme for initial weights, as ``init=NAME``.
+
+    Parameters
+    ----------
+    name : its name
+    draw : draw(rng, shape, fan_in, fan_out) returns an array of `shape`, (fan_in, fan_out), or (fan_out,) where
+        ``init.biases=drawn``; all its randomness comes from `rng`
+
+    Raises
+    ------
+    SpecError
+        Where it returns another shape, a number that is not finite, or not the same from the same seed.
+    """
+    label = f"initializer {name}: draw"
+
+    def drawn(shape: tuple[int, ...], seed: int) -> Array:
+        found = _call(label, partial(draw, RandomState(seed), shape, 3, 4))
+        return _like(label, found, shape)
+
+    first = drawn((3, 4), 0)
+    if (first != drawn((3, 4), 0)).any():
+        raise SpecError(f"{label} must return the same weights from the same seed; take all randomness from rng")
+    try:
+        drawn((4,), 0)
+    except SpecError:
+        draws_biases = False
+    else:
+        draws_biases = True
+    entry = Initializer(
+        draw=lambda rng, shape, fan_in, fan_out, init: np.array(draw(rng, shape, fan_in, fan_out), dtype=np.float64),
+        draws_biases=draws_biases,
+        seeded=bool((first != drawn((3, 4), 1)).any()),
+    )
+    _register("initializer", name, entry, (draw,))
+
+
+def optimizer(name: str, update: Callable[..., Any], *, state: int = 0) -> None:
+    """Register an update rule, as ``optimizer=NAME``.
+
+    Parameters
+    ----------
+    name : its name
+    update : update(gradient, lr, *state) returns what is subtracted from the parameters, of the gradient's shape
+        (parameters, runs); with `state`, a tuple of this and the new arrays of the state
+    state : how many arrays it keeps from one update to the next, each of the gradient's shape and 0 at the start
+
+    Raises
+    ------
+    SpecError
+        Where it returns other shapes, changes its arguments, or mixes runs.
+    """
+    label = f"optimizer {name}: update"
+    rng = RandomState(0)
+    gradient, lr = rng.standard_normal((5, 8)), np.full(8, 0.1)
+    held = [np.abs(rng.standard_normal((5, 8))) for _ in range(state)]
+
+    def updated(runs: slice) -> list[Array]:
+        part = [array[..., runs].copy() for array in (gradient, lr, *held)]
+        found = _call(label, partial(update, *(array.copy() for array in part)))
+        parts = found if state else (found,)
+        if not isinstance(parts, tuple) or len(parts) != 1 + state:
+            raise SpecError(f"{label} must return {1 + state} arrays; got {type(found).__name__}")
+        given = [array.copy() for array in part]
+        _call(label, partial(update, *given))
+        if any((was != now).any() for was, now in zip(part, given, strict=True)):
+            raise SpecError(f"{label} must leave its arguments as they are; it changes them")
+        return [_like(label, each, part[0].shape) for each in parts]
+
+    whole = updated(slice(None))
+    for run in range(8):
+        alone = updated(slice(run, run + 1))
+        if not all(
+            np.allclose(many[:, [run]], one, rtol=1e-12, atol=0.0) for many, one in zip(whole, alone, strict=True)
+        ):
+            raise SpecError(f"{label} must treat each run alone, a column of the gradient; it mixes them")
+
+    def build(theta: Array, gradient: Array, numbers: Mapping[str, Array]) -> Update:
+        held = [np.zeros_like(theta) for _ in range(state)]
+
+        def step() -> None:
+            found = update(gradient, numbers["lr"], *held)
+            move, *new = found if state else (found,)
+            np.subtract(theta, move, theta)
+            for array, value in zip(held, new, strict=True):
+                array[...] = value
+
+        return Update(step, held)
+
+    _register("optimizer", name, Optimizer(build=build), (update,))
+
+
+def use(module: str) -> None:
+    """Import a module that registers functions, from the working folder or from where Python finds it.
+
+    Raises
+    ------
+    XorlabError
+        Where it can't be imported, or registers nothing.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        importlib.import_module(module)
+    except XorlabError as error:
+        raise XorlabError(f"use={module}: {error}") from error
+    except Exception as error:  # anything can go wrong in a module of the user's
+        raise XorlabError(f"use={module} can't be imported: {type(error).__name__}: {error}") from error
+    if not any(own.module == module for own in REGISTERED.values()):
+        raise XorlabError(f"use must name a module that registers functions, as by xl.activation; {module} has none")
+
+
+def source(names: Mapping[str, str]) -> str | None:
+    """Name the registered functions among these names by kind, each with its digest; None where there are none."""
+    found = [(kind, name, REGISTERED[kind, name]) for kind, name in sorted(names.items()) if (kind, name) in REGISTERED]
+    return " ".join(f"{kind}.{name}={own.digest}" for kind, name, own in found) or None
+
+
+def registered(text: str | None) -> Iterator[Own]:
+    """Return the functions that a run's `source` names.
+
+    Raises
+    ------
+    XorlabError
+        Where one is not registered.
+    """
+    for each in (text or "").split():
+        kind, _, name = each.partition("=")[0].partition(".")
+        if (kind, name) not in REGISTERED:
+            raise XorlabError(f"{kind} {name} is a function of the user's and must be registered first")
+        yield REGISTERED[kind, name]
+
+
+def modules(sources: Iterable[str | None]) -> tuple[str, ...] | None:
+    """Return the modules that another process must import for runs of these sources; None where it can't.
+
+    It can't import what was registered in a notebook or in the script that runs.
+    """
+    found = {each.module for source in set(sources) for each in registered(source)}
+    return None if "__main__" in found else tuple(sorted(found))
+
+
+def _register(kind: str, name: str, entry: Any, functions: tuple[Callable[..., Any] | None, ...]) -> None:
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or name in BUILT_IN[kind]:
+        raise SpecError(f"{kind} must have a name of letters, digits and _ that is not taken; got {name!r}")
+    texts = [text for function in functions for text in _sources(function, f"{kind} {name}", set())]
+    text = "\n".join(dict.fromkeys(texts)) + "\n"
+    module = sys._getframe(2).f_globals["__name__"]
+    TABLES[kind][name] = entry
+    REGISTERED[kind, name] = Own(module, text, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _sources(thing: Any, label: str, seen: set[int]) -> Iterator[str]:
+    """Yield the source of a function and of everything of the user's that it uses."""
+    if thing is None or id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, partial):
+        yield f"partial {thing.args!r} {thing.keywords!r}"
+        yield from _sources(thing.func, label, seen)
+        return
+    if not isinstance(thing, types.FunctionType) or _is_library(thing):
+        if not callable(thing):
+            raise SpecError(f"{label} must be made of functions; got {thing!r}")
+        yield f"# {getattr(thing, '__module__', '')}.{getattr(thing, '__name__', type(thing).__name__)}"
+        return
+    try:
+        yield _text(thing)
+    except (OSError, SyntaxError) as error:
+        raise SpecError(f"{label} must be written in a file or a notebook, so that its source is known") from error
+    variables = inspect.getclosurevars(thing)
+    for name, value in sorted({**variables.globals, **variables.nonlocals}.items()):
+        if isinstance(value, bool | int | float | complex | str | tuple | None):
+            yield f"{name} = {value!r}"
+        elif isinstance(value, np.ndarray):
+            yield f"{name} = {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+        elif not isinstance(value, types.ModuleType):
+            yield from _sources(value, f"{label}, which uses {name},", seen)
+
+
+def _text(function: types.FunctionType) -> str:
+    """Return the source of a function; of a lambda, that of all lambdas which begin on its line."""
+    if function.__name__ != "<lambda>":
+        return textwrap.dedent(inspect.getsource(function)).strip()
+    whole = "".join(inspect.findsource(function)[0])
+    line = function.__code__.co_firstlineno
+    nodes = [node for node in ast.walk(ast.parse(whole)) if isinstance(node, ast.Lambda) and node.lineno == line]
+    return "\n".join(str(ast.get_source_segment(whole, node)) for node in nodes)
+
+
+def _is_library(function: types.FunctionType) -> bool:
+    return function.__module__.partition(".")[0] in sys.stdlib_module_names or (
+        "site-packages" in function.__code__.co_filename
+    )
+
+
+def _call(label: str, call: Callable[[], Any]) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return call()
+    except Exception as error:  # a function of the user's can raise anything
+        raise SpecError(f"{label} can't be called: {type(error).__name__}: {error}") from error
+
+
+def _like(label: str, found: Any, shape: tuple[int, ...]) -> Array:
+    """Return what a function returned, if it is an array of finite numbers and of this shape."""
+    if np.shape(found) != shape or np.asarray(found).dtype.kind not in "fiu" or not np.isfinite(found).all():
+        raise SpecError(f"{label} must return finite numbers of the shape {shape}; got {np.shape(found)}")
+    return np.array(found, dtype=np.float64)
+
+
+def _elementwise(label: str, f: Callable[[Array], Array]) -> None:
+    z = POINTS[:160].reshape(4, 5, 8)
+    given = z.copy()
+    whole = _like(label, _call(label, partial(f, given)), z.shape)
+    if (given != z).any():
+        raise SpecError(f"{label} must leave its argument as it is; it changes it")
+    part = _like(label, _call(label, partial(f, z[1:3, ::-1].copy())), (2, 5, 8))
+    if not np.allclose(whole[1:3, ::-1], part, rtol=1e-12, atol=1e-300):
+        raise SpecError(f"{label} must work element by element; its values depend on the other elements")
+
+
+def _derivative(label: str, of: tuple[str, Callable[[Array], Array]], by: tuple[str, Callable[[Array], Array]]) -> None:
+    """Compare a derivative with central differences."""
+    (name, f), (slope, df) = of, by
+    expected = (f(POINTS + STEP) - f(POINTS - STEP)) / (2.0 * STEP)
+    found = df(POINTS)
+    errors = np.abs(found - expected) / (1.0 + np.abs(expected))
+    worst = int(errors.argmax())
+    if not errors[worst] <= WRONG:
+        raise SpecError(
+            f"{label}: {slope} must be the derivative of {name}; it is wrong most at z = {POINTS[worst]:.4g}: "
+            f"{slope} is {found[worst]:.6g}, differences of {name} give {expected[worst]:.6g}"
+        )
