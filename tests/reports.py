@@ -21,7 +21,7 @@ def table(cells, **columns):
         for lr, outcomes in cells.items()
         for seed, outcome in enumerate(outcomes)
     ]
-    runs = pd.DataFrame(rows).assign(numerics=str(NUMERICS), **columns)
+    runs = pd.DataFrame(rows).assign(numerics_version=str(NUMERICS), **columns)
     runs["run_id"] = [f"{number:032x}" for number in range(len(runs))]
     runs["spec"] = [f"{lr} {seed}" for lr, seed in zip(runs["lr"], runs["seed"], strict=True)]
     runs["sweep"] = "5" * 32

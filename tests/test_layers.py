@@ -120,7 +120,7 @@ def test_only_gelu_needs_scipy_in_the_numerics():
         for path in files(package)
         if any("scipy" in found for found in imports(path))
     ]
-    assert users == ["activations"]
+    assert users == ["arithmetics"]
 
 
 def loaded(code):

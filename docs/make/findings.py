@@ -85,7 +85,7 @@ def page(studies: Studies, answers: dict[str, Answer], sections: dict[str, str])
             {"name": name, "runs": f"{len(runs):,}", "seeds": str(runs["seed"].nunique())}
             for name, runs in frames.items()
         ],
-        **{key: one[key].iloc[0] for key in ("numerics", "numpy", "machine")},
+        **{key: one[key].iloc[0] for key in ("numerics_version", "numpy", "machine")},
     }
     return _render("findings", fields)
 

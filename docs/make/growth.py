@@ -63,7 +63,7 @@ def simulate(shape: str, runs: int) -> pd.DataFrame:
     causes = np.array(["affine_collapse", "all_dead", "tied_inputs", "slow"])
     frame["cause"] = pd.Series(causes[rng.randint(4, size=len(frame))]).where(~converged)
     frame["run_id"] = [f"{number:032x}" for number in range(len(frame))]
-    return frame.assign(status="FINISHED", numerics=str(NUMERICS), spec=frame["run_id"], sweep="5" * 32)
+    return frame.assign(status="FINISHED", numerics_version=str(NUMERICS), spec=frame["run_id"], sweep="5" * 32)
 
 
 def curves(runs: pd.DataFrame) -> pd.DataFrame:

@@ -37,6 +37,7 @@ def test_the_defaults_are_the_notebook_run():
         "shuffle": False,
         "epochs": 10_000,
         "seed": 42,
+        "numerics": "native",
     }
 
 
@@ -68,6 +69,7 @@ specs = st.builds(
     epochs=st.integers(1, 10**6),
     target_loss=st.one_of(st.none(), st.floats(1e-9, 1.0)),
     seed=st.integers(0, 2**32 - 1),
+    numerics=st.sampled_from(["native", "portable"]),
 )
 
 
@@ -95,6 +97,7 @@ def test_the_identity_is_the_hash_of_sorted_json():
     }
     text = json.dumps({"numerics": 2, "spec": content}, sort_keys=True, separators=(",", ":"))
     assert RunSpec().identity == hashlib.sha256(text.encode()).hexdigest()
+    assert RunSpec(numerics="portable").identity != RunSpec().identity
     assert RunSpec().identity == "c377b62356b0868340f805336f146d5a8197d83aeed8cb895ad22631f645c39f"
 
 
@@ -165,6 +168,7 @@ def test_specifications_are_values():
         ({"seed": -1}, r"seed must be at least 0; got -1"),
         ({"seed": 2**32}, r"seed must be at most 4294967295; got 4294967296"),
         ({"seed": 1.5}, r"seed must be a whole number; got 1\.5"),
+        ({"numerics": "exact"}, r"numerics must be one of native, portable; got 'exact'"),
         ({"seed": "0..9"}, r"seed must be a whole number; got '0\.\.9'"),
         ({"epochs": 0}, r"epochs must be at least 1; got 0"),
         ({"epochs": True}, r"epochs must be a whole number; got True"),

@@ -8,7 +8,7 @@ from xorlab.spec import NUMERICS
 from xorlab.statistics import coverage, rates
 
 GRID = pd.DataFrame(itertools.product([0.1, 1.0], ["normal", "zeros"], [0, 1, 2]), columns=["lr", "init.name", "seed"])
-DONE = GRID.assign(status="FINISHED", outcome="converged", numerics=str(NUMERICS))
+DONE = GRID.assign(status="FINISHED", outcome="converged", numerics_version=str(NUMERICS))
 
 
 def counts(runs, by=("lr",), **options):
@@ -34,9 +34,9 @@ WHOLE = {"intended": 6, "done": 6}
         (changed(1, status="KILLED", outcome=None), {"intended": 6, "done": 5, "unfinished": 1}),
         (changed(1, status="RUNNING", outcome=None), {"intended": 6, "done": 5, "unfinished": 1}),
         (pd.concat([DONE, DONE[1:2]]), {**WHOLE, "duplicated": 1}),
-        (changed(1, numerics=str(NUMERICS + 1)), {**WHOLE, "foreign": 1}),
-        (changed(1, numerics=None), WHOLE),
-        (DONE.drop(columns="numerics"), WHOLE),
+        (changed(1, numerics_version=str(NUMERICS + 1)), {**WHOLE, "foreign": 1}),
+        (changed(1, numerics_version=None), WHOLE),
+        (DONE.drop(columns="numerics_version"), WHOLE),
     ],
     ids=["whole", "deleted", "failed", "killed", "running", "doubled", "foreign", "untagged", "untold"],
 )
@@ -52,7 +52,7 @@ def test_a_failed_run_that_was_repeated_is_done():
 
 
 def test_a_doubled_run_of_two_versions_is_both():
-    both = pd.concat([DONE, DONE[1:2].assign(numerics=str(NUMERICS + 1))])
+    both = pd.concat([DONE, DONE[1:2].assign(numerics_version=str(NUMERICS + 1))])
     assert counts(both)[0.1] == {**WHOLE, "duplicated": 1, "foreign": 1}
 
 

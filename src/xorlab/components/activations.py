@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.steps import HALF, MINUS, ONE, ZERO, Step, logistic_into, sigmoid
+from xorlab.components.arithmetics import Arithmetic
+from xorlab.components.steps import HALF, ONE, ZERO, Step, sigmoid
 
 Array = NDArray[np.float64]
 
@@ -24,7 +25,8 @@ class Activation:
 
     Attributes
     ----------
-    build : build(z, a, slope, **settings) makes the step that reads z (N, H, R) and writes a = f(z), slope = f'(z)
+    build : build(z, a, slope, arithmetic=…, **settings) makes the step that reads z (N, H, R) and writes a = f(z) and
+        slope = f'(z)
     second : z -> f''(z), of any shape; 0 at a kink
     settings : the names of the fields of `arch` that `build` takes by keyword
     pieces : if f is linear on both sides of a kink at 0, its slopes on the left and on the right; otherwise None
@@ -40,7 +42,7 @@ class Activation:
     linear: bool = False
 
 
-def _relu(z: Array, a: Array, slope: Array, *, relu_grad_at_zero: float) -> Step:
+def _relu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic, relu_grad_at_zero: float) -> Step:
     """a = max(z, 0), as z times the slope; f'(0) is `relu_grad_at_zero`."""
     at_zero = relu_grad_at_zero
     if at_zero not in (0.0, 1.0):
@@ -62,7 +64,7 @@ def _relu(z: Array, a: Array, slope: Array, *, relu_grad_at_zero: float) -> Step
     return step
 
 
-def _leaky_relu(z: Array, a: Array, slope: Array) -> Step:
+def _leaky_relu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
     """a = z where z > 0, otherwise 0.01 z."""
     mask = np.empty_like(z, dtype=bool)
     rise, leak = np.array(1.0 - LEAK), np.array(LEAK)
@@ -77,32 +79,32 @@ def _leaky_relu(z: Array, a: Array, slope: Array) -> Step:
     return step
 
 
-def _elu(z: Array, a: Array, slope: Array) -> Step:
+def _elu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
     """a = z where z > 0, otherwise exp(z) - 1; the slope is exp(min(z, 0))."""
     positive = np.empty_like(z)
+    expm1, exp = arithmetic.expm1(slope, a), arithmetic.exp(slope, slope)
 
     def step() -> None:
         np.minimum(z, ZERO, out=slope)
-        np.expm1(slope, a)
-        np.exp(slope, slope)
+        expm1()
+        exp()
         np.maximum(z, ZERO, out=positive)
         np.add(a, positive, a)
 
     return step
 
 
-def _gelu(z: Array, a: Array, slope: Array) -> Step:
+def _gelu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
     """a = z Phi(z), exactly; the slope is Phi(z) + z phi(z) (Hendrycks & Gimpel, arXiv 1606.08415)."""
-    from scipy.special import ndtr
-
     phi = np.empty_like(z)
+    distribution, exp = arithmetic.normal_cdf(z, slope), arithmetic.exp(phi, phi)
 
     def step() -> None:
-        ndtr(z, slope)
+        distribution()
         np.multiply(z, slope, a)
         np.square(z, phi)
         np.multiply(phi, -HALF, phi)
-        np.exp(phi, phi)
+        exp()
         np.divide(phi, ROOT_TWO_PI, phi)
         np.multiply(z, phi, phi)
         np.add(slope, phi, slope)
@@ -110,41 +112,33 @@ def _gelu(z: Array, a: Array, slope: Array) -> Step:
     return step
 
 
-def _softplus(z: Array, a: Array, slope: Array) -> Step:
-    """a = ln(1 + exp(z)) without overflow; the slope is exp(z - a)."""
-    positive = np.empty_like(z)
+def _softplus(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
+    return arithmetic.softplus(z, a, slope)
+
+
+def _tanh(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
+    tanh = arithmetic.tanh(z, a)
 
     def step() -> None:
-        np.copysign(z, MINUS, slope)
-        np.exp(slope, slope)
-        np.log1p(slope, slope)
-        np.maximum(z, ZERO, out=positive)
-        np.add(positive, slope, a)
-        np.subtract(z, a, slope)
-        np.exp(slope, slope)
-
-    return step
-
-
-def _tanh(z: Array, a: Array, slope: Array) -> Step:
-    def step() -> None:
-        np.tanh(z, a)
+        tanh()
         np.square(a, slope)
         np.subtract(ONE, slope, slope)
 
     return step
 
 
-def _sigmoid(z: Array, a: Array, slope: Array) -> Step:
+def _sigmoid(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
+    logistic = arithmetic.logistic(z, a)
+
     def step() -> None:
-        logistic_into(z, a)
+        logistic()
         np.subtract(ONE, a, slope)
         np.multiply(slope, a, slope)
 
     return step
 
 
-def _identity(z: Array, a: Array, slope: Array) -> Step:
+def _identity(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
     slope.fill(1.0)
     return partial(np.copyto, a, z)
 

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab import rules
+from xorlab.components.arithmetics import ARITHMETICS
 from xorlab.components.parameters import Chosen, Component, Parameter, integer, positive
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
+Random = Callable[[int], RandomState]
+Make = Callable[[Chosen, Random], Pair]
+"""make(spec, random) returns X and y of a data set; noise comes from the stream random(seed)."""
 
 
 def _corners(bits: int, truth: Callable[..., bool]) -> Pair:
@@ -23,19 +28,19 @@ def _corners(bits: int, truth: Callable[..., bool]) -> Pair:
     return X, np.array([float(truth(*(int(bit) for bit in row))) for row in X])
 
 
-def _gate(truth: Callable[[int, int], bool]) -> Callable[[Chosen], Pair]:
-    return lambda spec: _corners(2, truth)
+def _gate(truth: Callable[[int, int], bool]) -> Make:
+    return lambda spec, random: _corners(2, truth)
 
 
-def _parity(spec: Chosen) -> Pair:
+def _parity(spec: Chosen, random: Random) -> Pair:
     return _corners(spec.bits, lambda *bits: sum(bits) % 2 == 1)
 
 
-def _noisy_xor(spec: Chosen) -> Pair:
+def _noisy_xor(spec: Chosen, random: Random) -> Pair:
     """Put `points` points around each corner of XOR, with Gaussian noise of standard deviation `std`."""
     X, y = _corners(2, lambda a, b: a != b)
     X, y = np.repeat(X, spec.points, axis=0), np.repeat(y, spec.points)
-    return X + spec.std * np.random.RandomState(spec.seed).standard_normal(X.shape), y
+    return X + spec.std * random(spec.seed).standard_normal(X.shape), y
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +50,10 @@ class DataSet(Component):
     Attributes
     ----------
     parameters : its own parameters
-    make : make(spec) returns X (N, D) and y (N,) from the parameters; an input that is a bit is 0 or 1
+    make : see `Make`; X is (N, D), y is (N,), and an input that is a bit is 0 or 1
     """
 
-    make: Callable[[Chosen], Pair]
+    make: Make
 
 
 ENCODINGS = ("binary", "bipolar")
@@ -74,13 +79,18 @@ XOR, XNOR = (0.0, 1.0, 1.0, 0.0), (1.0, 0.0, 0.0, 1.0)
 @cache
 def truth_table(spec: Chosen) -> tuple[float, ...] | None:
     """Return the targets of the points 00, 01, 10 and 11 if these are the data, in this order; None otherwise."""
-    X, y = DATASETS[spec.name].make(spec)
+    X, y = DATASETS[spec.name].make(spec, RandomState)
     return tuple(y.tolist()) if np.array_equal(X, list(itertools.product((0.0, 1.0), repeat=2))) else None
 
 
 @cache
-def load(spec: Chosen) -> Pair:
+def load(spec: Chosen, numerics: str = "native") -> Pair:
     """Make the data of a specification.
+
+    Parameters
+    ----------
+    spec : the data set, its parameters and its encoding
+    numerics : how noise is computed, a name in `ARITHMETICS`; without noise it makes no difference
 
     Returns
     -------
@@ -89,7 +99,7 @@ def load(spec: Chosen) -> Pair:
     y : (N,) array, read-only
         The targets, 0 or 1.
     """
-    X, y = DATASETS[spec.name].make(spec)
+    X, y = DATASETS[spec.name].make(spec, ARITHMETICS[numerics].random)
     if spec.encoding == "bipolar":
         X = 2.0 * X - 1.0
     X.flags.writeable = y.flags.writeable = False

@@ -24,6 +24,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab.components.parameters import Component, number, positive, text
+from xorlab.components.portable import PortableState, orthonormal
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -48,9 +49,13 @@ def _uniform(limit: Callable[[int, int, Any], float]) -> Draw:
 def _orthogonal(rng: RandomState, shape: Shape, fan_in: int, fan_out: int, init: Any) -> Array:
     """Orthonormal rows or columns, whichever are fewer; the signs make the law uniform (Mezzadri 2007)."""
     tall = rng.standard_normal((max(shape), min(shape)))
-    Q, R = np.linalg.qr(tall)
-    Q = Q * np.where(np.diag(R) < 0.0, -1.0, 1.0)
+    Q = orthonormal(tall) if isinstance(rng, PortableState) else _by_lapack(tall)
     return np.asarray(init.gain * (Q if shape[0] >= shape[1] else Q.T))
+
+
+def _by_lapack(tall: Array) -> Array:
+    Q, R = np.linalg.qr(tall)
+    return np.asarray(Q * np.where(np.diag(R) < 0.0, -1.0, 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)

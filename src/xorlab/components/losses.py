@@ -13,8 +13,9 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.components.arithmetics import Arithmetic
 from xorlab.components.outputs import OUTPUTS, TARGETS
-from xorlab.components.steps import MINUS, ONE, ZERO, Step, logistic_into, sigmoid
+from xorlab.components.steps import ONE, ZERO, Step, sigmoid
 
 Array = NDArray[np.float64]
 
@@ -27,15 +28,15 @@ class Objective:
     ----------
     encode : encode(y, N) returns two arrays of y's shape that `build` reads: the targets in the form that the loss
         needs, and in the form that its derivative needs
-    build : build(z, target, weight, total, dz) makes the step that writes the sum of the losses over N samples,
-        (1, R), and dz = d (total / N) / d z, (N, 1, R), from z (N, 1, R)
+    build : build(z, target, weight, total, dz, arithmetic=…) makes the step that writes the sum of the losses over N
+        samples, (1, R), and dz = d (total / N) / d z, (N, 1, R), from z (N, 1, R)
     value : value(z, y), the loss of each sample
     first, second : first(z, y) and second(z, y), its derivatives with respect to z
     kink : kink(z, y) is 0 where the loss of a sample has a kink; None for a smooth loss
     """
 
     encode: Callable[[Array, int], tuple[Array, Array]]
-    build: Callable[[Array, Array, Array, Array, Array], Step]
+    build: Callable[..., Step]
     value: Callable[[Array, Array], Array]
     first: Callable[[Array, Array], Array]
     second: Callable[[Array, Array], Array]
@@ -85,14 +86,15 @@ def _through(loss: Pointwise, output: str, targets: str) -> Objective:
     def target(y: Array) -> Array:
         return low + (high - low) * y
 
-    def build(z: Array, t: Array, weight: Array, total: Array, dz: Array) -> Step:
+    def build(z: Array, t: Array, weight: Array, total: Array, dz: Array, *, arithmetic: Arithmetic) -> Step:
         o, slope, each = np.empty_like(z), np.empty_like(z), np.empty_like(z)
-        emit, compare = out.build(z, o, slope), loss.build(o, t, each, dz)
+        emit, compare = out.build(z, o, slope, arithmetic=arithmetic), loss.build(o, t, each, dz)
+        add_up = arithmetic.total(each, total)
 
         def step() -> None:
             emit()
             compare()
-            np.add.reduce(each, axis=0, out=total)
+            add_up()
             np.multiply(dz, slope, dz)
             np.multiply(dz, weight, dz)
 
@@ -119,24 +121,16 @@ def _encode_bce(y: Array, count: int) -> tuple[Array, Array]:
     return flip, flip / count
 
 
-def _build_bce(z: Array, flip: Array, weight: Array, total: Array, dz: Array) -> Step:
-    """Binary cross-entropy from logits: softplus(v) with v = (1 - 2y) z, so no log of 0 is ever taken.
-
-    softplus(v) = max(v, 0) + ln(1 + exp(-|v|)), and its derivative is exp(v - softplus(v)).
-    """
+def _build_bce(z: Array, flip: Array, weight: Array, total: Array, dz: Array, *, arithmetic: Arithmetic) -> Step:
+    """Binary cross-entropy from logits: softplus(v) with v = (1 - 2y) z, so no log of 0 is ever taken."""
     v, e = np.empty_like(z), np.empty_like(z)
+    softplus, add_up = arithmetic.softplus(v, e, dz), arithmetic.total(e, total)
 
     def step() -> None:
         np.multiply(z, flip, v)
-        np.copysign(v, MINUS, e)
-        np.exp(e, e)
-        np.log1p(e, e)
-        np.maximum(v, ZERO, out=dz)
-        np.add(e, dz, e)
-        np.add.reduce(e, axis=0, out=total)
-        np.subtract(v, e, v)
-        np.exp(v, v)
-        np.multiply(v, weight, dz)
+        softplus()
+        add_up()
+        np.multiply(dz, weight, dz)
 
     return step
 
@@ -145,16 +139,17 @@ def _encode_mse(y: Array, count: int) -> tuple[Array, Array]:
     return y, np.full_like(y, 2.0 / count)
 
 
-def _build_mse(z: Array, y: Array, weight: Array, total: Array, dz: Array) -> Step:
+def _build_mse(z: Array, y: Array, weight: Array, total: Array, dz: Array, *, arithmetic: Arithmetic) -> Step:
     """Mean squared error of p = sigmoid(z): (p - y)^2, with derivative 2 (p - y) p (1 - p)."""
     p, e = np.empty_like(z), np.empty_like(z)
+    logistic, add_up = arithmetic.logistic(z, p), arithmetic.total(e, total)
 
     def step() -> None:
-        logistic_into(z, p)
+        logistic()
         np.subtract(p, y, e)
         np.multiply(e, weight, dz)
         np.square(e, e)
-        np.add.reduce(e, axis=0, out=total)
+        add_up()
         np.multiply(dz, p, dz)
         np.subtract(ONE, p, p)
         np.multiply(dz, p, dz)

@@ -24,12 +24,12 @@ class Output:
 
     Attributes
     ----------
-    build : build(z, o, slope) makes the step that reads z and writes o and do/dz
+    build : build(z, o, slope, arithmetic=…) makes the step that reads z and writes o and do/dz
     value, first, second : z -> o, do/dz and its derivative, of any shape
     low, high : the ends of the interval that o lies in
     """
 
-    build: Callable[[Array, Array, Array], Step]
+    build: Callable[..., Step]
     value: Callable[[Array], Array]
     first: Callable[[Array], Array]
     second: Callable[[Array], Array]

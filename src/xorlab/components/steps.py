@@ -4,7 +4,7 @@ A builder takes the arrays that a step reads and writes, and returns the step: a
 training loop calls in every epoch. A step allocates nothing. The runs axis is last and contiguous.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,17 @@ Step = Callable[[], object]
 ZERO, ONE, HALF, MINUS = np.array(0.0), np.array(1.0), np.array(0.5), np.array(-1.0)
 
 
-def logistic_into(z: Array, p: Array) -> None:
-    """Write 1 / (1 + exp(-z)) into p; exp may overflow to inf, and 1 / inf is the correct 0."""
-    np.negative(z, p)
-    np.exp(p, p)
-    np.add(p, ONE, p)
-    np.divide(ONE, p, p)
+def chain(steps: Sequence[Step]) -> Step:
+    """Make the step that takes these steps in turn."""
+
+    def step() -> None:
+        for each in steps:
+            each()
+
+    return step
 
 
 def sigmoid(z: Array) -> Array:
-    """Return 1 / (1 + exp(-z)); no z overflows. Its last bits may differ from those of `logistic_into`."""
+    """Return 1 / (1 + exp(-z)); no z overflows. Its last bits may differ from those of a run."""
     p: Array = 0.5 * (1.0 + np.tanh(0.5 * z))
     return p

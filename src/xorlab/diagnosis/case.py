@@ -103,5 +103,5 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
 
 def _data(trained: Trained) -> tuple[Array, Array]:
     specs = trained.specs if len({spec.data for spec in trained.specs}) > 1 else trained.specs[:1]
-    pairs = [datasets.load(spec.data) for spec in specs]
+    pairs = [datasets.load(spec.data, spec.numerics) for spec in specs]
     return np.stack([X for X, _ in pairs], axis=-1), np.stack([y for _, y in pairs], axis=-1)

@@ -62,7 +62,7 @@ def cut(trained: Trained) -> Slice:
     theta = pack(trained.final, spec.units)
     if len(theta) > MOST_PARAMETERS:
         raise XorlabError(f"a slice needs a network of at most {MOST_PARAMETERS} parameters; got {len(theta)}")
-    X, y = (array[..., None] for array in datasets.load(spec.data))
+    X, y = (array[..., None] for array in datasets.load(spec.data, spec.numerics))
     at = curvature.run(spec.arch, spec.loss, theta, X, y, targets=spec.data.targets)
     values, vectors = np.linalg.eigh(curvature.hessian(at)[0])
     steps = np.arange(-HALF, HALF + 1) / HALF * np.clip(np.sqrt(2.0 / max(values[-1], 1e-12)), *REACH)

@@ -55,7 +55,7 @@ def planes(history: History) -> list[Plane]:
         Where the data does not have two inputs.
     """
     spec, parameters = history.spec, history.parameters
-    X, y = datasets.load(spec.data)
+    X, y = datasets.load(spec.data, spec.numerics)
     if X.shape[1] != 2:
         raise XorlabError(f"the plane needs data with two inputs; got {spec.data.name} with {X.shape[1]}")
     x1, x2, p = surface(spec, parameters, points=POINTS)
@@ -81,7 +81,7 @@ def surface(spec: RunSpec, parameters: dict[str, Array], *, points: int) -> tupl
     x1, x2 : (A,) arrays, the grid's coordinates
     p : (R, A, A) array, a row for each x2
     """
-    X, _ = datasets.load(spec.data)
+    X, _ = datasets.load(spec.data, spec.numerics)
     low, high = X.min(axis=0), X.max(axis=0)
     x1, x2 = np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), points).T
     grid = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)

@@ -54,7 +54,7 @@ class Ensemble:
         spec = specs[0]
         X, y = self._X, self._y = self._data()
         N, D = X.shape[:2]
-        self.theta = np.asarray(pad(theta), order=order(sizes(D, spec.arch)))
+        self.theta = np.asarray(pad(theta), order=order(sizes(D, spec.arch), spec.numerics))
         gradient = np.zeros_like(self.theta)
         self._update, self.state = OPTIMIZERS[spec.optimizer.name].build(self.theta, gradient, self._numbers())
         for own, given in zip(self.state, state, strict=bool(state)):
@@ -75,6 +75,7 @@ class Ensemble:
                 each=each,
                 points=points,
                 targets=spec.data.targets,
+                numerics=spec.numerics,
             )
 
         self._whole = network(N, each=X.ndim == 3, points=X if X.ndim == 2 else None)
@@ -144,7 +145,7 @@ class Ensemble:
 
     def _data(self) -> tuple[Array, Array]:
         """Return X (N, D) and y (N,) if all runs share them, otherwise (N, D, R') and (N, R')."""
-        pairs = [datasets.load(spec.data) for spec in self.specs]
+        pairs = [datasets.load(spec.data, spec.numerics) for spec in self.specs]
         if len({spec.data for spec in self.specs}) == 1:
             return pairs[0]
         X, y = (np.stack(arrays, axis=-1) for arrays in zip(*pairs, strict=True))

@@ -6,7 +6,7 @@ wide, memory is in the reverse order ("F"): each run's matrix is contiguous, and
 per run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -14,7 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.steps import Step
+from xorlab.components.arithmetics import additions, portable_total
+from xorlab.components.steps import Step, chain
 
 try:
     # Private: the C function that np.einsum calls, without the cost of np.einsum's Python code in every epoch.
@@ -49,8 +50,10 @@ class Contractions(NamedTuple):
     input_gradient: Build
 
 
-def order(units: tuple[int, ...]) -> Order:
+def order(units: tuple[int, ...], numerics: str = "native") -> Order:
     """Return the memory order for a network with these units; it does not depend on the number of runs."""
+    if numerics == "portable":
+        return "C"
     hidden = units[1:-1]
     return "F" if max((h * k for h, k in pairwise(hidden)), default=0) >= BLAS_PAYS else "C"
 
@@ -81,23 +84,10 @@ def _input_gradient_stacked(left: Array, right: Array, out: Array) -> Step:
     return partial(np.matmul, right.T.swapaxes(-1, -2), left.T, out=out.T)
 
 
-def _sum(parts: Sequence[Array], out: Array) -> list[Step]:
-    """Make the steps that add up `parts` from first to last, the order in which a contraction adds."""
-    if len(parts) < 2:
-        return [partial(np.copyto, out, part) for part in parts or [np.zeros(1)]]
-    return [partial(np.add, parts[0], parts[1], out), *(partial(np.add, out, part, out) for part in parts[2:])]
-
-
 def _sums(chosen: Array, terms: Array, out: Array) -> Step:
     """Make the step that writes for each row of `chosen` (n, m) the sum of the `terms` (m, …) where it is 1."""
     picked = ([terms[place] for place in np.flatnonzero(row)] for row in chosen)
-    steps = [step for parts, each in zip(picked, out, strict=True) for step in _sum(parts, each)]
-
-    def all_sums() -> None:
-        for step in steps:
-            step()
-
-    return all_sums
+    return chain([step for parts, each in zip(picked, out, strict=True) for step in additions(parts, each)])
 
 
 SUMS = Contractions(_sums, lambda A, dz, dW: _sums(A.T, dz, dW), _input_gradient_along)
@@ -107,6 +97,38 @@ SUMS = Contractions(_sums, lambda A, dz, dW: _sums(A.T, dz, dW), _input_gradient
 def summed(A: Array, memory: Order) -> bool:
     """Return whether `SUMS` apply and are faster: all runs share A, and A holds few entries, all 0 or 1."""
     return memory == "C" and A.ndim == 2 and A.size <= SUMS_PAY and bool(((A == 0.0) | (A == 1.0)).all())
+
+
+SLAB = 64
+"""Portable products are computed for this many terms of a sum at a time, which bounds their memory."""
+
+
+def _apart(left: Array, right: Array, out: Array) -> Step:
+    """Make the step that writes sum_c left[c] right[c]: each product rounded, then added in a fixed order."""
+    parts = [(left[start : start + SLAB], right[start : start + SLAB]) for start in range(0, len(left), SLAB)]
+    terms = np.empty((len(parts[0][0]), *out.shape))
+    steps: list[Step] = []
+    for a, b in parts:
+        some = terms[: len(a)]
+        steps.append(partial(np.multiply, a, b, some))
+        if not steps[1:]:
+            steps.append(portable_total(some, out))
+        else:
+            steps += [portable_total(some, terms[0]), partial(np.add, out, terms[0], out)]
+    return chain(steps)
+
+
+def _runs(A: Array) -> Array:
+    """Give A (N, n) an axis of runs if it has none."""
+    return A if A.ndim == 3 else A[:, :, None]
+
+
+PORTABLE = Contractions(
+    lambda A, W, z: _apart(_runs(A).swapaxes(0, 1)[:, :, None], W[:, None], z),
+    lambda A, dz, dW: _apart(_runs(A)[:, :, None], dz[:, None], dW),
+    lambda dz, W, da: _apart(dz.swapaxes(0, 1)[:, :, None], W.swapaxes(0, 1)[:, None], da),
+)
+"""Products by multiplications and additions that are never fused, in memory order C."""
 
 
 CONTRACTIONS: dict[Order, Contractions] = {

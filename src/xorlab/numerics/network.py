@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.arithmetics import ARITHMETICS
 from xorlab.components.losses import objective
 from xorlab.components.steps import Step
-from xorlab.numerics.layers import CONTRACTIONS, SUMS, order, summed
+from xorlab.numerics.layers import CONTRACTIONS, PORTABLE, SUMS, order, summed
 from xorlab.spec import ArchSpec
 
 Array = NDArray[np.float64]
@@ -35,10 +36,12 @@ def sizes(inputs: int, arch: ArchSpec) -> tuple[int, ...]:
     return (inputs, *arch.hidden, 1)
 
 
-def activation(arch: ArchSpec) -> Callable[[Array, Array, Array], Step]:
+def activation(arch: ArchSpec, numerics: str = "native") -> Callable[[Array, Array, Array], Step]:
     """Return build(z, a, slope) of an architecture's activation, with its settings."""
     entry = ACTIVATIONS[arch.activation]
-    return partial(entry.build, **{name: getattr(arch, name) for name in entry.settings})
+    return partial(
+        entry.build, arithmetic=ARITHMETICS[numerics], **{name: getattr(arch, name) for name in entry.settings}
+    )
 
 
 def rows(units: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -96,6 +99,7 @@ class Network:
     each : whether every run has samples of its own
     points : the inputs X (N, D), if every batch will have the same ones
     targets : the name of the targets of the labels
+    numerics : `native` or `portable`
 
     Attributes
     ----------
@@ -115,13 +119,14 @@ class Network:
         each: bool,
         points: Array | None = None,
         targets: str = "binary",
+        numerics: str = "native",
     ) -> None:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
             raise ValueError(f"theta must be (P, R) with R a multiple of {PAD}; got {theta.shape}")
-        units, activate = sizes(inputs, arch), activation(arch)
-        memory = order(units)
-        products = CONTRACTIONS[memory]
+        units, activate = sizes(inputs, arch), activation(arch, numerics)
+        memory = order(units, numerics)
+        products = PORTABLE if numerics == "portable" else CONTRACTIONS[memory]
         judged = objective(loss, arch.output, targets)
         self._encode = judged.encode
         self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1), order=memory)
@@ -152,7 +157,8 @@ class Network:
                 A, slope = np.ones((batch, W.shape[1] + 1, R), order=memory), np.empty_like(z)
                 self._forward.append(activate(z, A[:, :-1], slope))
                 below = slope, dz
-        self._forward.append(judged.build(z, self._target, self._weight, self.total, dz))
+        measure = judged.build(z, self._target, self._weight, self.total, dz, arithmetic=ARITHMETICS[numerics])
+        self._forward.append(measure)
 
     def load(self, X: Array, y: Array) -> None:
         """Set the batch: X (N, D) and the labels y (N,), or (N, D, R) and (N, R) if every run has its own."""

@@ -8,6 +8,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.arithmetics import ARITHMETICS
 from xorlab.numerics.ensemble import Ensemble, Orders, kernel, orders
 from xorlab.numerics.initialization import initialize
 from xorlab.numerics.network import PAD, pack, pad, unpack
@@ -27,7 +28,8 @@ HISTORY = 2**28
 def shape(spec: RunSpec) -> tuple[object, ...]:
     """Return what all runs of one ensemble must share; everything else may differ."""
     X, _ = datasets.load(spec.data)
-    return (spec.arch, X.shape, spec.data.targets, spec.loss, spec.optimizer.name, spec.batch_size, spec.shuffle)
+    kinds = (spec.data.targets, spec.loss, spec.optimizer.name, spec.numerics)
+    return (spec.arch, X.shape, *kinds, spec.batch_size, spec.shuffle)
 
 
 def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
@@ -53,7 +55,7 @@ def chunk(spec: RunSpec) -> int:
 
 def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
     """Draw a run's initial parameters; the stream that is returned goes on to shuffle its samples."""
-    rng = RandomState(spec.seed)
+    rng = ARITHMETICS[spec.numerics].random(spec.seed)
     return initialize(spec.init, spec.units, rng), rng
 
 

@@ -74,7 +74,7 @@ def _origin(selection: Selection, chosen: pd.DataFrame) -> Mapping[str, Sequence
     sweeps = runs.sweeps(selection.uri, experiment=selection.experiment)
     sweeps = sweeps[sweeps["run_id"].isin(chosen["sweep"])]
     columns = {"Commit": "commit", "Uncommitted changes": "git.dirty", "Machine": "machine"}
-    columns |= {"NumPy": "numpy", "Python": "python", "Version of the numerics": "numerics"}
+    columns |= {"NumPy": "numpy", "Python": "python", "Version of the numerics": "numerics_version"}
     conditions = (selection.filter, selection.since and f"since {selection.since}")
     origin = {
         "The runs were made by": sweeps["command"].tolist() if len(sweeps) else [],

@@ -22,6 +22,10 @@ MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
 """The metrics that every table of runs has a column for, even if no run has a value."""
 
 
+VERSION = "numerics_version"
+"""The column of the tag ``numerics``, the version of the numerics; ``numerics`` is the setting."""
+
+
 def load(
     uri: str | None = None, *, experiment: str = "xorlab", sweep: str | None = None, filter: str | None = None
 ) -> pd.DataFrame:
@@ -168,6 +172,7 @@ def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
     )
     metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
     metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
+    tags = tags.rename(columns={"numerics": VERSION})
     own = [key for key in tags if not re.match(r"outcome$|xorlab[.]|mlflow[.]", str(key))]
     known = sorted(map(str, params), key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
     head = pd.DataFrame(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from xorlab import rules
 from xorlab.components import functions
 from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.arithmetics import ARITHMETICS
 from xorlab.components.datasets import DATASETS, ENCODINGS, load
 from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.components.losses import LOSSES
@@ -24,7 +25,11 @@ T = TypeVar("T")
 NUMERICS = 2
 """The version of the numerics, part of every identity. Raise it with any change to a run's numbers."""
 
-LATER: dict[tuple[str, str], Any] = {("data", "targets"): "binary", ("arch", "output"): "sigmoid"}
+LATER: dict[tuple[str, ...], Any] = {
+    ("data", "targets"): "binary",
+    ("arch", "output"): "sigmoid",
+    ("numerics",): "native",
+}
 """Settings that came after the first identities, and the value of runs that do not have them. With it they are no part
 of the identity, so that the run keeps the one that it had."""
 
@@ -176,6 +181,7 @@ class RunSpec:
     epochs: int = 10_000
     target_loss: float | None = None
     seed: int = 42
+    numerics: str = "native"
     source: str | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -193,6 +199,7 @@ class RunSpec:
         if self.target_loss is not None:
             object.__setattr__(self, "target_loss", rules.number("target_loss", self.target_loss, above=0.0))
         rules.seed("seed", self.seed)
+        rules.choice("numerics", self.numerics, ARITHMETICS)
 
     def _settle_output(self) -> None:
         """Refuse a loss, an output and targets that don't go together."""
@@ -248,9 +255,10 @@ class RunSpec:
         """The sha256 of the sorted-key JSON of the specification and the version of the numerics."""
         content = self.nested()
         content["init"].pop("path", None)
-        for (group, key), default in LATER.items():
-            if content[group].get(key) == default:
-                del content[group][key]
+        for (*group, key), default in LATER.items():
+            part = content[group[0]] if group else content
+            if part.get(key) == default:
+                del part[key]
         text = json.dumps({"numerics": NUMERICS, "spec": content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -24,7 +24,7 @@ def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None
     Parameters
     ----------
     runs
-        One row a run, as `xorlab.runs.load` makes it: with status, outcome and the tag numerics.
+        One row a run, as `xorlab.runs.load` makes it: with status, outcome and numerics_version.
     by
         The columns that make a setting.
     plan
@@ -49,7 +49,7 @@ def coverage(runs: pd.DataFrame, by: Sequence[str], *, plan: pd.DataFrame | None
     """
     planned = _seen(runs, by) if plan is None else _of_plan(runs, by, plan)
     has_outcome = runs["outcome"].notna()
-    made = runs["numerics"] if "numerics" in runs else pd.Series(index=runs.index, dtype="str")
+    made = runs["numerics_version"] if "numerics_version" in runs else pd.Series(index=runs.index, dtype="str")
     facts = {
         "started": True,
         "done": has_outcome,

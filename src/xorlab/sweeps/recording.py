@@ -19,7 +19,7 @@ from xorlab.diagnosis.units import possible
 from xorlab.diagnosis.verdict import Verdict
 from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import take
-from xorlab.spec import DataSpec, RunSpec
+from xorlab.spec import RunSpec
 from xorlab.spec.text import params, title
 from xorlab.sweeps.asked import Asked
 from xorlab.sweeps.pool import Chunk
@@ -37,7 +37,7 @@ SURFACE_POINTS = 201
 
 def opening(spec: RunSpec, name: str) -> Record:
     """The record of a run before it is trained."""
-    return Record(name=name, params=params(spec), tags=_identity(spec), data=_data(spec.data))
+    return Record(name=name, params=params(spec), tags=_identity(spec), data=_data(spec))
 
 
 def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Mapping[str, bytes]) -> Record:
@@ -57,7 +57,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Map
         losses=chunk.trained.losses[index, np.searchsorted(chunk.kept, own)],
         start=round(1000 * chunk.start),
         end=round(1000 * chunk.end),
-        data=_data(spec.data),
+        data=_data(spec),
         artifacts=artifacts,
     )
 
@@ -72,7 +72,7 @@ def failure(chunk: Chunk, spec: RunSpec, name: str) -> Record:
         start=round(1000 * chunk.start),
         end=round(1000 * chunk.end),
         status="FAILED",
-        data=_data(spec.data),
+        data=_data(spec),
     )
 
 
@@ -102,7 +102,7 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     heading = f"{title(spec)}: {phrase(verdict.outcome)}"
     loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=heading)
     drawn = {"loss.png": figures.png(loss)}
-    X, y = datasets.load(spec.data)
+    X, y = datasets.load(spec.data, spec.numerics)
     if X.shape[1] == 2:
         x1, x2, p = surface(spec, take(chunk.trained.final, slice(index, index + 1)), points=SURFACE_POINTS)
         drawn["surface.png"] = figures.png(figures.decision_surface(x1, x2, p[0], X, y, heading))
@@ -143,9 +143,9 @@ def reused(runs: Iterable["Member"]) -> bytes:
     return "".join(["run_id,spec\n", *(f"{each.run_id},{each.spec}\n" for each in runs)]).encode()
 
 
-def _data(spec: DataSpec) -> Data:
-    X, y = datasets.load(spec)
-    return Data(name=spec.name, X=X, y=y)
+def _data(spec: RunSpec) -> Data:
+    X, y = datasets.load(spec.data, spec.numerics)
+    return Data(name=spec.data.name, X=X, y=y)
 
 
 def _identity(spec: RunSpec) -> dict[str, str]:
