@@ -21,11 +21,11 @@ PLAIN = {
 OUTPUT = {"sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)), "linear": lambda z: z, "tanh": np.tanh}
 
 
-def lose(name, z, y, numerics, output="sigmoid", targets="binary"):
+def lose(name, z, y, numerics, *way):
     """Mean loss (R,) and its derivative (N, R) for pre-activations z (N, R) and labels y (N,)."""
     z = np.asarray(z, dtype=float)[:, None]
     total, dz = np.full((1, z.shape[2]), np.nan), np.full_like(z, np.nan)
-    rule = objective(name, output, targets)
+    rule = objective(name, *(way or ("sigmoid", "binary")))
     target, weight = (
         array + np.zeros_like(z) for array in rule.encode(np.asarray(y, dtype=float)[:, None, None], len(y))
     )

@@ -1,0 +1,61 @@
+"""Portable runs have the bits on record; `python tests/portability.py` compares all of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from portability import RECORD, digest, hashed, here, restrictions
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.datasets import DATASETS
+from xorlab.components.initializers import INITIALIZERS
+from xorlab.components.losses import LOSSES
+from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.numerics.training import train
+from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
+
+FIRST = 40
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return json.loads(RECORD.read_text())
+
+
+def test_the_record_holds_every_component(rows):
+    assert len(rows) == 1_000
+    specs = [row["spec"] for row in rows]
+    assert {spec["arch"]["activation"] for spec in specs} >= set(ACTIVATIONS)
+    assert {spec["loss"] for spec in specs} >= set(LOSSES)
+    for group, table in (("data", DATASETS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS)):
+        assert {spec[group]["name"] for spec in specs} >= set(table)
+
+
+def test_portable_runs_have_the_bits_on_record(rows):
+    assert [digest(row["spec"], "portable") for row in rows[:FIRST]] == [row["hash"] for row in rows[:FIRST]]
+
+
+def test_portable_runs_have_the_same_bits_without_wide_vectors(rows):
+    assert here("portable", " ".join(restrictions()[:1]), FIRST) == [row["hash"] for row in rows[:FIRST]]
+
+
+@pytest.mark.parametrize("activation", ["relu", "elu", "gelu", "softplus", "tanh", "sigmoid"])
+@pytest.mark.parametrize("init", ["normal", "orthogonal"])
+def test_portable_runs_begin_as_native_ones_to_the_last_bits(activation, init):
+    parts = {"arch": ArchSpec(hidden=(3, 4), activation=activation), "init": InitSpec(name=init), "epochs": 30}
+    for data in (DataSpec(), DataSpec(name="noisy_xor")):
+        native, portable = (train([RunSpec(**parts, data=data, numerics=name)]) for name in ("native", "portable"))
+        np.testing.assert_allclose(portable.initial["W1"], native.initial["W1"], rtol=1e-13)
+        np.testing.assert_allclose(portable.losses, native.losses, rtol=1e-12)
+
+
+def test_a_portable_run_has_the_same_bits_alone_and_beside_other_data():
+    specs = [
+        RunSpec(data=DataSpec(name=name), batch_size=size, epochs=30, numerics="portable")
+        for size in ("full", 3)
+        for name in ("xor", "and", "or")
+    ]
+    for together in (specs[:3], specs[3:]):
+        trained = train(together)
+        for run, spec in enumerate(together):
+            assert hashed(trained.take(slice(run, run + 1))) == hashed(train([spec]))
