@@ -22,6 +22,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS, Activation
+from xorlab.components.arithmetics import Arithmetic
 from xorlab.components.initializers import INITIALIZERS, Initializer
 from xorlab.components.optimizers import OPTIMIZERS, Optimizer, Update
 from xorlab.components.steps import Step
@@ -91,7 +92,7 @@ def activation(
     if linear and np.ptp(slopes) > WRONG:
         raise SpecError(f"{label}: linear must be left out; df is not constant")
 
-    def build(z: Array, a: Array, slope: Array) -> Step:
+    def build(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
         def step() -> None:
             a[...] = f(z)
             slope[...] = df(z)
