@@ -67,8 +67,10 @@ def _findings(options: argparse.Namespace) -> int:
 
 
 def section(name: str, answer: Answer) -> str:
-    """Return a question's section of the page."""
-    return _render(name, answer.fields)
+    """Return a question's section of the page; if the numbers do not support a claim, the section ends with it."""
+    wrong = [claim for claim, holds in answer.claims.items() if not holds]
+    note = f"\n\n**These runs do not support:** {'; '.join(wrong)}." if wrong else ""
+    return _render(name, answer.fields) + note
 
 
 def page(studies: Studies, answers: dict[str, Answer], sections: dict[str, str]) -> str:

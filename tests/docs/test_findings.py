@@ -32,7 +32,7 @@ def uri(tmp_path_factory, ready_store):
 
 @pytest.fixture(scope="module")
 def table(uri):
-    """Its runs, by MLflow's own hand."""
+    """Its runs, read by MLflow's own client."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         mlflow.set_tracking_uri(uri)
@@ -126,9 +126,13 @@ def test_a_changed_number_fails_the_check(uri, tmp_path, capsys, monkeypatch):
         assert "not in findings.md" in capsys.readouterr().err
 
 
-def test_a_claim_that_the_numbers_do_not_bear_out_fails(uri, capsys):
+def test_a_claim_that_the_numbers_do_not_support_fails_and_is_on_the_page(uri, capsys):
     assert script.main(["--only", "width", "--uri", uri, "--override", *SMALL]) == 1
-    assert "not supported: each step in width up to 12 converges more often" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "not supported: each step in width up to 12 converges more often" in said.err
+    last = said.out.strip().splitlines()[-1]
+    assert last.startswith("**These runs do not support:** ")
+    assert "each step in width up to 12 converges more often" in last
 
 
 def test_a_study_that_is_not_there_is_named_in_one_line(uri, capsys):
