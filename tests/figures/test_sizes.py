@@ -88,7 +88,7 @@ def test_a_picture_of_any_size_keeps_within_its_edges(name, count, width):
         assert figure.get_figwidth() == width
 
 
-MANY = 100
+MANY = 50
 
 
 def survival(table):

@@ -11,7 +11,7 @@ import pytest
 
 import growth
 
-FEW, MANY = 500, 2_000
+FEW, MANY = 250, 1_000
 
 
 def costs(shape, runs, folder):

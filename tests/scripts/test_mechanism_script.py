@@ -6,8 +6,8 @@ from xorlab.spec import ArchSpec, DataSpec, RunSpec
 from xorlab.tracking.tracker import Record, Tracker
 
 SPECS = {
-    "stuck": (RunSpec(epochs=30), "stuck_ln2"),
-    "converged": (RunSpec(epochs=30, seed=0), "converged"),
+    "stuck": (RunSpec(epochs=12), "stuck_ln2"),
+    "converged": (RunSpec(epochs=12, seed=0), "converged"),
     "wide": (RunSpec(epochs=5, arch=ArchSpec(hidden=(30, 30))), "descending"),
     "parity": (RunSpec(epochs=5, data=DataSpec(name="parity")), "descending"),
     "running": (RunSpec(epochs=5, seed=9), None),
