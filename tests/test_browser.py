@@ -99,7 +99,9 @@ def curves(page):
 
 def test_the_address_shows_every_run_with_its_outcome(page, table):
     shown = rows(page, 11)
-    assert set(shown) == {"sweep of lr, seed: 10 runs", *table.index}
+    converged = (table["outcome"] == "converged").sum()
+    assert set(shown) == {f"sweep of lr, seed: 10 runs, {converged} converged", *table.index}
+    assert [name for name in shown if name in table.index] == table.sort_values(["lr", "seed"]).index.tolist()
     for name, run in table.iterrows():
         cells = shown[name]
         assert cells["tags.`outcome`"] == run["outcome"]

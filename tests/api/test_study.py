@@ -115,6 +115,7 @@ def test_a_component_brings_its_own_settings():
     study = xl.sweep(optimizer="momentum", momentum=[0.5, 0.9], init="uniform", epochs=3)
     assert [run.spec.optimizer for run in study] == [OptimizerSpec(name="momentum", momentum=m) for m in (0.5, 0.9)]
     assert study.factors == ["optimizer.momentum"]
+    assert xl.train(arch="2-8-8-1", epochs=1).spec.arch == ArchSpec(hidden=(8, 8))
     assert xl.train(**{"arch.hidden": np.array([2])}, lr=np.float64(0.5), epochs=1).spec.arch == ArchSpec(hidden=(2,))
 
 
@@ -124,6 +125,7 @@ def test_a_component_brings_its_own_settings():
         ({"hiden": 3}, "hiden is not a key; did you mean hidden?"),
         ({"learning_rate": 1}, "learning_rate is not a key; "),
         ({"std": 1.0}, "std may be data.std or init.std; write one of them"),
+        ({"arch": "wide"}, "arch must be units from the inputs to the output, as in 2-8-1; got 'wide'"),
         ({"lr": -1}, "lr must be positive; got -1"),
         ({"lr": []}, "lr has no values; give at least one"),
         ({"seed": [1, 2, 1]}, "seed repeats 1; give each value once"),

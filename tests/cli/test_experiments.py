@@ -1,5 +1,6 @@
 """Each file of conf/experiment composes, names its command, and runs; the groups' defaults are the package's."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
+import commands
 from xorlab.cli.overrides import combinations
 from xorlab.components.datasets import DATASETS
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.runs import load
 from xorlab.spec import RunSpec
 from xorlab.spec.options import Options, split
 
@@ -111,3 +114,20 @@ def test_an_experiment_runs(name, store_uri, monkeypatch):
     swept = [line for line in params(name) if line.split("=")[0] not in ("seed", "epochs")]
     assert len(runs) == len(combinations(OverridesParser.create().parse_overrides([*swept, *few])))
     assert len({tuple(sorted(run.data.params.items())) for run in runs}) == len(runs)
+
+
+def test_groups_of_ones_own_come_from_a_folder(store_uri, tmp_path):
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    files = re.findall(r"^```yaml\n# FOLDER/(\S+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for name, content in files:
+        path = tmp_path / "own" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    words = ("--config-dir", "own", "experiment=wide", "epochs=5")
+    done = commands.call("train.py", *words, folder=tmp_path, uri=store_uri)
+    assert done.returncode == 0, done.stderr
+    table = load(store_uri, sweep="latest")
+    assert table.groupby(["arch.hidden", "arch.activation"]).size().to_dict() == {
+        ("[3]", "relu"): 10,
+        ("[4, 4]", "tanh"): 10,
+    }

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -64,18 +65,25 @@ def grid(settings: Mapping[str, Any]) -> dict[str, list[Any]]:
         raise SpecError(f"a sweep can have {MOST:,} runs; got {count:,}. Give fewer values")
     found: dict[str, list[Any]] = {}
     for key, given in swept.items():
-        name = full(key)
+        name = "arch.hidden" if key == "arch" else full(key)
         if name in found:
             raise SpecError(f"{name} is given twice; give it once")
         if not given:
             raise SpecError(f"{name} has no values; give at least one")
-        found[name] = list(map(_plain, given))
+        found[name] = list(map(_hidden if key == "arch" else _plain, given))
         if name == "arch.hidden":
             found[name] = [(value,) if isinstance(value, int) else value for value in found[name]]
         value, count = Counter(found[name]).most_common(1)[0]
         if count > 1:
             raise SpecError(f"{name} repeats {typed(value)}; give each value once")
     return found
+
+
+def _hidden(arch: Any) -> tuple[int, ...]:
+    """Return the widths of the hidden layers of ``2-8-1``."""
+    if not re.fullmatch(r"2(-[1-9]\d*)*-1", str(arch)):
+        raise SpecError(f"arch must be units from the inputs to the output, as in 2-8-1; got {arch!r}")
+    return tuple(map(int, arch.split("-")[1:-1]))
 
 
 def _listed(given: Any) -> Sequence[Any]:

@@ -44,8 +44,10 @@ class Asked:
 
     @property
     def name(self) -> str:
-        """The sweep's name in MLflow."""
-        return f"sweep of {', '.join(self.swept) or 'nothing'}: {len(self.plan.rows):,} runs"
+        """The sweep's name in MLflow: that of its study, or what varies, and its size."""
+        study = re.search(r"\bexperiment=(\w+)", self.command)
+        about = f"study {study[1]}" if study else f"sweep of {', '.join(self.swept) or 'nothing'}"
+        return f"{about}: {len(self.plan.rows):,} runs"
 
     @property
     def tags(self) -> dict[str, str]:

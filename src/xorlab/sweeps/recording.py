@@ -127,8 +127,9 @@ def sweep(
     about = f"A sweep of {len(asked.plan.rows):,} runs: `{asked.command}`\n"
     counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.COLUMN_GAP) for table in tables)
     counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
+    result = f", {outcomes.count('converged'):,} converged" if outcomes else ""
     return Record(
-        name=asked.name,
+        name=asked.name + result,
         description="\n".join(part for part in (about, counted) if part),
         params=asked.plan.shared(),
         tags=asked.tags,

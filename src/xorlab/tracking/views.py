@@ -25,7 +25,7 @@ RUN = [
     *_columns("params", "lr", "arch.hidden", "init.name", "seed"),
 ]
 SWEEP = [*_columns("metrics", "runs", "converged", "stuck_ln2"), *_columns("tags", "swept", "command")]
-WIDTHS = {"attributes.`Run Name`": 260, "tags.`cause`": 140, "metrics.`epochs_to_converge`": 160, "tags.`command`": 480}
+WIDTHS = {"attributes.`Run Name`": 330, "tags.`cause`": 140, "metrics.`epochs_to_converge`": 160, "tags.`command`": 480}
 """Of columns whose text would not fit, in pixels."""
 
 CHART = {
