@@ -83,5 +83,7 @@ def _whole(name: str, found: pd.DataFrame, asked: int) -> pd.DataFrame:
     if not len(ended) == len(found) == asked:
         raise XorlabError(f"study {name} must have an outcome for each of {asked:,} runs; got {len(ended):,}")
     if (other := ended["numerics_version"] != str(NUMERICS)).any():
-        raise XorlabError(f"study {name} must be of numerics {NUMERICS}; got {ended['numerics'][other].iloc[0]}")
+        raise XorlabError(
+            f"study {name} must be of numerics {NUMERICS}; got {ended['numerics_version'][other].iloc[0]}"
+        )
     return ended
