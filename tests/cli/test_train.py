@@ -78,6 +78,21 @@ def rows(lab, query):
         ("seed=range(0,3)", "seed=range(0,3) is a sweep; add -m to run it"),
         ("seed=0 seed=1", "seed is given 2 times; write seed=a,b or seed=0..9 with -m to sweep over it"),
         ("epochs=0", "epochs must be at least 1; got 0"),
+        ("epochs=1000000000000", "epochs must be at most 100000000; got 1000000000000"),
+        (
+            "-m arch.hidden=[100000,100000] seed=0..3",
+            "arch.hidden=[100000,100000] seed=0: a network can have 10,000,000 parameters; "
+            "arch.hidden=[100000, 100000] has 10,000,200,001. Give fewer or smaller widths",
+        ),
+        (
+            "init=file init.path=/dev/zero",
+            "init.path must name a readable .npz file; got '/dev/zero'",
+        ),
+        ("sweep=latest", "sweep, retry, plan and reuse are about a sweep; add -m"),
+        (
+            "-m sweep=newest",
+            "sweep=newest: sweep must be new, latest, or the beginning of a sweep's run id; got 'newest'",
+        ),
         ("lrr=1", f"lrr is not a key of the configuration; {KEYS}"),
         ("init.nope=1", f"init.nope is not a key of the configuration; {KEYS}"),
         ("data=and,or", "data=and,or is a sweep; add -m to run it"),
@@ -142,19 +157,16 @@ def test_a_sweep_as_typed(stored):
     assert rows(stored, "SELECT count(*) FROM runs") == [(31,)]
 
 
-def test_a_job_that_fails_is_named_and_the_others_finish(stored):
+def test_a_file_that_does_not_fit_refuses_the_sweep_before_anything_is_written(stored):
     rng = np.random.default_rng(0)
     weights = {"W1": rng.normal(size=(2, 3)), "b1": np.zeros(3), "W2": rng.normal(size=(3, 1)), "b2": np.zeros(1)}
     np.savez(stored / "weights.npz", **weights)
     path = f"init.path={stored / 'weights.npz'}"
     done = call(stored, "-m", "arch=2-2-1,2-3-1", "init=file", path, "epochs=2", "artifacts=none")
-    assert done.returncode == 1
-    failed = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
-    assert len(failed) == 1
-    assert failed[0].startswith(f"failed: arch=2-2-1 init=file {path} epochs=2 artifacts=none: ")
-    assert "Traceback" not in done.stderr
-    query = "SELECT status FROM runs JOIN params USING (run_uuid) WHERE key = 'arch.hidden' AND value = '[3]'"
-    assert ("FINISHED",) in rows(stored, query)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"arch=2-2-1 init=file {path} epochs=2 artifacts=none: {path.partition('=')[2]} must hold")
+    assert rows(stored, "SELECT count(*) FROM runs") == [(0,)]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

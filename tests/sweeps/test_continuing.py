@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from commands import call
 from xorlab import figures, runs
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
@@ -267,3 +268,43 @@ def test_a_sweep_that_is_not_there_is_refused(sweep, store_uri) -> None:
     sweep(grid(seeds=1))
     with pytest.raises(XorlabError, match="got 'ffff', which is no sweep"):
         sweep(grid(), sweep="ffff")
+
+
+def test_files_of_runs_without_rows_are_removed(killed, sweep, store_uri) -> None:
+    killed(grid(), chunks=2)
+    folder = parent(store_uri)
+    *_, last = (folder / "parts" / "begun.txt").read_text().split()
+    orphan = folder.parents[1] / ("f" * 32)
+    (orphan / "artifacts").mkdir(parents=True)
+    (orphan / "artifacts" / "config.yaml").touch()
+    (folder / "parts" / "begun.txt").write_text(f"{last}\n{orphan.name}")
+    sweep(grid(), sweep="latest")
+    assert not orphan.exists()
+    ids = {*runs.load(store_uri)["run_id"], folder.parent.name}
+    assert {path.name for path in folder.parents[1].iterdir()} == ids
+
+
+def test_sweeps_are_listed_as_they_stand(killed, sweep, store_uri, tmp_path, capsys) -> None:
+    sweep(grid(seeds=2))
+    killed(grid(), chunks=1)
+    listed = call("scripts/sweeps.py", folder=tmp_path, uri=store_uri).stdout.splitlines()
+    ids = [run_id[:8] for run_id in runs.sweeps(store_uri)["run_id"]]
+    found = [line.split()[:1] + line.split()[3:8] for line in listed[1:3]]
+    assert found == [[ids[0], "8", "2", "0", "6", "killed"], [ids[1], "4", "4", "0", "0", "complete"]]
+    assert listed[-1] == f"{ids[0]} is killed; to continue it: python train.py -m sweep={ids[0]}"
+    with sqlite3.connect(store_uri.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE runs SET status = 'RUNNING' WHERE run_uuid LIKE ?", (f"{ids[0]}%",))
+    running = call("scripts/sweeps.py", "latest", folder=tmp_path, uri=store_uri).stdout
+    assert " running " in running  # this process is its driver
+    with sqlite3.connect(store_uri.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE tags SET value = 'elsewhere' || value WHERE key = 'xorlab.driver'")
+        connection.execute("UPDATE tags SET value = '0' WHERE key = 'xorlab.heartbeat'")
+    watched = call("scripts/sweeps.py", "--watch", folder=tmp_path, uri=store_uri)
+    assert watched.stdout.partition("  ")[2] == f"sweep {ids[0]} is dead: 2 of 8 done, 0 failed, 6 missing\n"
+
+
+def test_a_report_is_of_the_newest_sweep_that_has_runs(killed, sweep, store_uri) -> None:
+    sweep(grid(seeds=2))
+    killed(grid(), chunks=0)
+    table, found = Selection(uri=store_uri).load()
+    assert (len(table), found) == (4, runs.sweeps(store_uri)["run_id"].iloc[1])

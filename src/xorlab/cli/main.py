@@ -13,6 +13,7 @@ COMMANDS = {
     "why": "say why a run did not converge, and try what would help",
     "verify": "train a recorded run again and compare every loss",
     "mechanism": "draw how runs learn",
+    "sweeps": "list sweeps, or follow one",
     "ui": "serve MLflow's UI",
 }
 """What each command does; its module has its name."""

@@ -16,7 +16,7 @@ from xorlab.cli.overrides import Setting, combinations, refuse_repeats
 from xorlab.cli.refusals import is_mistake, line
 from xorlab.errors import SpecError, XorlabError
 from xorlab.spec.options import FOLLOWING, TRACKING, Options, split
-from xorlab.sweeps.jobs import Job, JobResult
+from xorlab.sweeps.jobs import Job, JobResult, check_files
 
 Many = Callable[[Sequence[Job], Options], list[JobResult]]
 
@@ -85,6 +85,7 @@ def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], f
     if options.sweep != "new" and all(map(_is_option, batch[0])):
         many([], options)  # what the sweep lacks
         return []
+    check_files(jobs)
     returns: list[JobReturn] = []
     for number, (settings, result) in enumerate(zip(batch, many(jobs, options), strict=True), start=first):
         lines = [each.line for each in settings]

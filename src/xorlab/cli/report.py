@@ -32,6 +32,7 @@ def _report(options: argparse.Namespace, *, command: list[str]) -> int:
     from xorlab import report
     from xorlab.report import analysis
     from xorlab.report.selection import Selection
+    from xorlab.sweeps import standing
 
     chosen = {name: getattr(options, name) for name in ("uri", "experiment", "sweep", "filter", "since")}
     selection = Selection(**chosen)
@@ -42,6 +43,8 @@ def _report(options: argparse.Namespace, *, command: list[str]) -> int:
     again = shlex.join([*command, *_repeat(options, sweep)])
     page, answer = analysis.write(material, selection, sweep, options.out, command=again)
     print(answer)
+    if sweep and (advice := standing.read(sweep, options.uri, options.experiment).advice()):
+        print(f"\n{advice}")
     if sweep and not options.no_log:
         address = analysis.attach(page, sweep, selection)
         print(f"\nThe sweep's run in MLflow has the report among its artifacts: {address}")

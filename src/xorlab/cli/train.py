@@ -16,7 +16,7 @@ from xorlab.cli.refusals import answer, refusals
 from xorlab.errors import SpecError
 from xorlab.spec.options import Options, split
 from xorlab.spec.text import PROGRAM
-from xorlab.sweeps.jobs import Job, JobResult
+from xorlab.sweeps.jobs import Job, JobResult, check_files
 from xorlab.tracking.passwords import shown
 
 
@@ -50,9 +50,11 @@ def train(config: DictConfig) -> float | None:
         if (options.sweep, options.retry, options.plan, options.reuse) != ("new", None, False, False):
             raise SpecError("sweep, retry, plan and reuse are about a sweep; add -m")
 
+        job = Job(plain, spec)
+        check_files([job])
         from xorlab.sweeps.runner import run_one
 
-        return run_one(Job(plain, spec), options).final_loss
+        return run_one(job, options).final_loss
 
 
 def train_many(jobs: Sequence[Job], options: Options) -> list[JobResult]:

@@ -67,7 +67,11 @@ DATASETS: dict[str, DataSet] = {
     "parity": DataSet(make=_parity, parameters={"bits": integer(3, least=1, most=16)}),
     "noisy_xor": DataSet(
         make=_noisy_xor,
-        parameters={"points": integer(10, least=1), "std": positive(0.1), "seed": Parameter(int, 0, rules.seed)},
+        parameters={
+            "points": integer(10, least=1, most=100_000),
+            "std": positive(0.1),
+            "seed": Parameter(int, 0, rules.seed),
+        },
     ),
 }
 

@@ -16,8 +16,8 @@ class Selection:
     Attributes
     ----------
     uri, experiment : where they are kept
-    sweep : a sweep's run id, the beginning of it, ``latest``, or ``all`` for all runs. None: the latest sweep if there
-        is one and neither `filter` nor `since` is given, else all runs
+    sweep : a sweep's run id, the beginning of it, ``latest`` for the newest that has runs, or ``all`` for all runs.
+        None: the newest sweep that has runs if there is one and neither `filter` nor `since` is given, else all runs
     filter : a condition in MLflow's search language
     since : runs that began since a time, as 2026-11-01T10:00 (local unless it says), or since so long ago, as 2h or 7d
     """
@@ -40,11 +40,9 @@ class Selection:
         XorlabError
             Where there is no such experiment, sweep or time, or no run that has an outcome.
         """
-        sweep = self.sweep
-        if sweep is None and not self.filter and not self.since:
-            sweep = "latest" if len(runs.sweeps(self.uri, experiment=self.experiment)) else None
-        elif sweep == "all":
-            sweep = None
+        sweep = None if self.sweep == "all" else self.sweep
+        if sweep == "latest" or (self.sweep is None and not self.filter and not self.since):
+            sweep = members.newest(self.uri, experiment=self.experiment) or sweep
         found = runs.load(self.uri, experiment=self.experiment, sweep=sweep, filter=self.filter)
         if self.since:
             found = found[found["start"] >= _time(self.since)].reset_index(drop=True)

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from xorlab.runs.parts import KIND, PARENT, Parts
+from xorlab.runs.parts import KIND, Parts
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.runs.tables import find_id, reused_ids
 from xorlab.tracking import store
-from xorlab.tracking.records import ASKED, PLAN, REUSED
+from xorlab.tracking.records import ASKED, PARENT, PLAN, REUSED
 
 TAGS = ("spec", "numerics", "outcome", "cause", "error", "log_every")
 
@@ -37,7 +38,7 @@ class StoredSweep:
 
     Attributes
     ----------
-    run_id, name, status : of its parent
+    run_id, name, status, start : of its parent
     tags, params : of its parent
     plan : what it asks for, as recorded; None where nothing is recorded
     members : its own runs
@@ -47,11 +48,29 @@ class StoredSweep:
     run_id: str
     name: str
     status: str
+    start: datetime
     tags: Mapping[str, str]
     params: Mapping[str, str]
     plan: bytes | None
     members: Sequence[Member]
     reused: Sequence[Member]
+
+
+def every(uri: str | None = None, *, experiment: str = "xorlab") -> list[str]:
+    """Return the run ids of an experiment's sweeps, the latest first."""
+    reader = open_reader(store.uri(uri))
+    found = reader.runs(experiment_id(reader, experiment), tag=(KIND, "sweep"), keys=())
+    return [*found.info.sort_values(["start", "run_id"], ascending=False)["run_id"]]
+
+
+def newest(uri: str | None = None, *, experiment: str = "xorlab") -> str | None:
+    """Return the run id of the newest sweep that has a run with an outcome; None where there is none."""
+    reader = open_reader(store.uri(uri))
+    number = experiment_id(reader, experiment)
+    for run_id in every(uri, experiment=experiment):
+        if "outcome" in set(reader.runs(number, tag=(PARENT, run_id), keys=("outcome",)).tags["key"]):
+            return run_id
+    return None
 
 
 def find(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> str:
@@ -62,10 +81,7 @@ def find(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> s
     XorlabError
         Where there is no such sweep, or more than one.
     """
-    reader = open_reader(store.uri(uri))
-    found = reader.runs(experiment_id(reader, experiment), tag=(KIND, "sweep"), keys=())
-    newest = found.info.sort_values(["start", "run_id"], ascending=False, ignore_index=True)
-    return find_id(newest["run_id"], sweep)
+    return find_id(pd.Series(every(uri, experiment=experiment), dtype="str"), sweep)
 
 
 def read(run_id: str, uri: str | None = None, *, experiment: str = "xorlab") -> StoredSweep:
@@ -77,8 +93,17 @@ def read(run_id: str, uri: str | None = None, *, experiment: str = "xorlab") -> 
     reused = reader.artifact(run_id, REUSED)
     others = [] if reused is None else _members(reader.some(reused_ids(reused)))
     info = parent.info.iloc[0]
-    plan = reader.artifact(run_id, PLAN)
-    return StoredSweep(run_id, str(info["name"]), str(info["status"]), tags, params, plan, _members(own), others)
+    return StoredSweep(
+        run_id,
+        str(info["name"]),
+        str(info["status"]),
+        datetime.fromtimestamp(info["start"] / 1000.0, UTC),
+        tags,
+        params,
+        reader.artifact(run_id, PLAN),
+        _members(own),
+        others,
+    )
 
 
 def finished(uri: str | None = None, *, experiment: str = "xorlab", but: str | None = None) -> list[Member]:

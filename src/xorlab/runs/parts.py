@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from xorlab.numerics.thinning import log_spaced
 
-PARENT = "mlflow.parentRunId"
-"""MLflow's tag of a nested run: the id of the run it belongs to."""
-
 KIND = "xorlab.kind"
 """The tag that tells a sweep from a run."""
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from xorlab.components import functions
 from xorlab.errors import SpecError, XorlabError
 from xorlab.runs import tables
-from xorlab.runs.parts import KIND, PARENT, Parts
+from xorlab.runs.parts import KIND, Parts
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec import NUMERICS, RunSpec, text
 from xorlab.tracking import store
-from xorlab.tracking.records import USE
+from xorlab.tracking.records import PARENT, USE
 
 Array = NDArray[np.float64]
 

@@ -8,12 +8,12 @@ import pandas as pd
 
 from xorlab.errors import XorlabError
 from xorlab.runs.columns import typed
-from xorlab.runs.parts import KIND, PARENT, Parts, joined, log_spaced_epochs
+from xorlab.runs.parts import KIND, Parts, joined, log_spaced_epochs
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec.text import PARAMETERS
 from xorlab.tracking import store
 from xorlab.tracking.provenance import COMMIT
-from xorlab.tracking.records import DIFF, PLAN, REUSED
+from xorlab.tracking.records import DIFF, PARENT, PLAN, REUSED
 
 CHUNK = 500
 """Runs of no sweep whose whole curves are in memory at once before they are thinned."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -32,6 +33,14 @@ LATER: dict[tuple[str, ...], Any] = {
 }
 """Settings that came after the first identities, and the value of runs that do not have them. With it they are no part
 of the identity, so that the run keeps the one that it had."""
+
+
+MOST_EPOCHS = 100_000_000
+"""The most epochs of a run: the loss of each is kept in memory until the run ends."""
+MOST_PARAMETERS = 10_000_000
+"""The most parameters of a network, about: an update needs several arrays of them."""
+MOST_BYTES = 2**28
+"""The largest file of initial weights."""
 
 
 class Part:
@@ -138,11 +147,22 @@ class InitSpec(Part):
             raise SpecError(f"init.path must name an .npz file of weights W1, b1, …; got {self.path!r}")
         if self.sha256 is None:
             try:
-                content = Path(self.path).read_bytes()
+                content = _content(Path(self.path))
+            except SpecError:
+                raise
             except (OSError, ValueError) as error:
                 raise SpecError(f"init.path must name a readable .npz file; got {self.path!r}") from error
             object.__setattr__(self, "path", str(Path(self.path).resolve()))
             object.__setattr__(self, "sha256", hashlib.sha256(content).hexdigest())
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a file of weights; raise OSError where it is no file, as a device is none."""
+    if not path.is_file():
+        raise OSError("not a file")
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise SpecError(f"init.path must name a file of at most {MOST_BYTES:,} bytes; {str(path)!r} has {size:,}")
+    return path.read_bytes()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +215,14 @@ class RunSpec:
                 raise SpecError(f"batch_size must be full or a whole number; got {self.batch_size!r}")
             rules.integer("batch_size", self.batch_size, least=1)
         rules.boolean("shuffle", self.shuffle)
-        rules.integer("epochs", self.epochs, least=1)
+        rules.integer("epochs", self.epochs, least=1, most=MOST_EPOCHS)
+        # The first layer's inputs are known only with the data, and are few.
+        count = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise((*self.arch.hidden, 1)))
+        if count > MOST_PARAMETERS:
+            raise SpecError(
+                f"a network can have {MOST_PARAMETERS:,} parameters; arch.hidden={list(self.arch.hidden)} has "
+                f"{count:,}. Give fewer or smaller widths"
+            )
         if self.target_loss is not None:
             object.__setattr__(self, "target_loss", rules.number("target_loss", self.target_loss, above=0.0))
         rules.seed("seed", self.seed)

@@ -1,9 +1,10 @@
 """What a sweep is asked for, run by run, and what came of each run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
 from xorlab.spec.text import title
 from xorlab.tracking.passwords import shown
@@ -50,3 +51,26 @@ class JobResult:
     final_loss: float | None
     error: str | None
     cause: str | None = None
+
+
+def check_files(jobs: Iterable[Job]) -> None:
+    """Read the files of initial weights that jobs name, each once for each shape of network.
+
+    Raises
+    ------
+    SpecError
+        Where one does not fit; the message names the job.
+    """
+    checked = set()
+    for job in jobs:
+        spec = job.spec
+        if spec.init.path is None or (spec.init, spec.units) in checked:
+            continue
+        checked.add((spec.init, spec.units))
+        from xorlab.numerics.initialization import from_file
+
+        try:
+            from_file(spec.init, spec.units)
+        except SpecError as error:
+            typed = " ".join(f"{key}={text}" for key, text in job.typed.items())
+            raise SpecError(f"{typed}: {error}" if typed else str(error)) from error

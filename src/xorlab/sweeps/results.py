@@ -20,6 +20,7 @@ from xorlab.sweeps.jobs import Job
 from xorlab.sweeps.plan import Row, State
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.tables import REPLICATES, Table, count_causes, tabulate
+from xorlab.tracking.records import PARTS
 from xorlab.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ CURVE_PANELS = 12
 """The most settings that each have a panel of loss curves; more share one."""
 CURVE_POINTS = 200
 """Points of each curve in a sweep's picture."""
-PARTS = "parts"
-"""The folder of a sweep's artifacts for the weights of each chunk, until the sweep ends."""
 WEIGHTS = ("initial_weights", "final_weights")
 
 
@@ -136,7 +135,8 @@ class Results:
         stored = json.loads(tracker.artifact(parent, "configs.json") or "{}")
         configs = {run_id: stored.get(run_id) or self.asked.job(identity).config for identity, run_id in ids.items()}
         files = {"configs.json": json.dumps(configs, default=str).encode()}
-        parts = [_arrays(tracker.artifact(parent, name)) for name in tracker.artifact_names(parent, PARTS)]
+        names = (name for name in tracker.artifact_names(parent, PARTS) if name.endswith(".npz"))
+        parts = [_arrays(tracker.artifact(parent, name)) for name in names]
         for kind in WEIGHTS:
             found: dict[str, list[NDArray[Any]]] = defaultdict(list)
             for key, array in _arrays(tracker.artifact(parent, f"{kind}.npz")).items():

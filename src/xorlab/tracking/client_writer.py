@@ -51,6 +51,9 @@ class ClientWriter:
         self._client.update_run(run_id, name=record.name)
         self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in record.tags.items()])
 
+    def clean(self, run_id: str) -> None:
+        """Do nothing: MLflow writes the files of a run after its rows."""
+
     def discard(self, run_ids: Sequence[str]) -> None:
         """Delete runs as MLflow does: they can be restored."""
         for run_id in run_ids:

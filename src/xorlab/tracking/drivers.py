@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -67,6 +67,12 @@ class Driver:
         except PermissionError:
             pass
         return age <= DEAD
+
+
+def lives(tags: Mapping[str, str]) -> bool:
+    """Tell whether the driver of a run with these tags lives, by this machine's clock."""
+    age = time.time() - float(tags.get(HEARTBEAT, 0))
+    return DRIVER in tags and Driver(*tags[DRIVER].split(" ")).is_alive(age)
 
 
 UNKNOWN = "-"

@@ -22,6 +22,15 @@ REUSED = "reused.csv"
 ASKED = "xorlab.plan"
 """The tag of a sweep by which another of the same plan is found: a hash of its runs' identities."""
 
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag of a nested run: the id of the run it belongs to."""
+
+PARTS = "parts"
+"""The folder among a sweep's artifacts for what its runs need until it ends, such as the weights of each chunk."""
+
+BEGUN = f"{PARTS}/begun.txt"
+"""The artifact of a sweep that names the runs whose files are being written: after a kill some may have no rows."""
+
 DIFF = "uncommitted.diff"
 """The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
 

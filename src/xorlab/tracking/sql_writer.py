@@ -12,7 +12,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from xorlab.tracking import artifacts, datasets, schema
-from xorlab.tracking.records import Data, Record, now
+from xorlab.tracking.records import BEGUN, PARENT, Data, Record, now
 
 LONGEST_KEY = 250
 LONGEST_VALUES = {"params": 6_000, "tags": 8_000}
@@ -95,12 +95,26 @@ class SqlWriter:
     def write(self, records: Sequence[Record]) -> list[str]:
         """Write finished runs, all of them or none, and return their ids, in order."""
         runs = {self._new_id(): record for record in records}
+        parent = next((record.tags.get(PARENT) for record in records if record.artifacts), None)
+        if parent:
+            artifacts.write(self._artifact_uri(parent), {BEGUN: "\n".join(runs).encode()}, tracking_uri=self._uri)
         for run_id, record in runs.items():
             artifacts.write(self._artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
         with self._engine.begin() as connection:
             self._insert_runs(connection, runs)
             _insert_metrics(connection, runs)
         return list(runs)
+
+    def clean(self, run_id: str) -> None:
+        """Remove the files of a sweep's runs that were killed before their rows were written."""
+        begun = artifacts.read(self._artifact_uri(run_id), BEGUN, tracking_uri=self._uri)
+        ids = (begun or b"").decode().split()
+        columns = schema.RUNS.c
+        with self._engine.connect() as connection:
+            there = set(connection.scalars(sa.select(columns.run_uuid).where(columns.run_uuid.in_(ids))))
+        for orphan in ids:
+            if orphan not in there:
+                artifacts.remove(self._location, orphan, tracking_uri=self._uri)
 
     def artifact_uri(self, run_id: str) -> str:
         """Return where the artifacts of a run are."""

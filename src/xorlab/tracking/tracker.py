@@ -11,7 +11,7 @@ from xorlab.errors import StoreError
 from xorlab.tracking import artifacts, passwords, provenance, store
 from xorlab.tracking.drivers import Claims, this_process
 from xorlab.tracking.interrupts import held
-from xorlab.tracking.records import DIFF, Data, Record, now
+from xorlab.tracking.records import DIFF, PARENT, Data, Record, now
 
 __all__ = ["Data", "Record", "Tracker"]
 
@@ -28,6 +28,7 @@ class Writer(Protocol):
     def write(self, records: Sequence[Record]) -> list[str]: ...
     def describe(self, run_id: str, record: Record) -> None: ...
     def discard(self, run_ids: Sequence[str]) -> None: ...
+    def clean(self, run_id: str) -> None: ...
     def artifact_uri(self, run_id: str) -> str: ...
 
 
@@ -92,6 +93,7 @@ class Tracker:
                     run_id = self._writer.open(replace(opened, tags={**opened.tags, **this_process().tags()}))
                     self.add_artifacts(run_id, {**self._diff, **record.artifacts})
                 else:
+                    self._writer.clean(run_id)
                     # The files first: a sweep's plan may name what its runs no longer have in common.
                     self.add_artifacts(run_id, {**self._diff, **record.artifacts})
                     self._writer.describe(run_id, replace(record, tags=_tags(record)))
@@ -149,7 +151,7 @@ class Tracker:
 
     def _tagged(self, record: Record, parent: str | None) -> Record:
         """Return a new run's record with all of its tags."""
-        given = {"mlflow.parentRunId": parent} if parent else {}
+        given = {PARENT: parent} if parent else {}
         return replace(record, tags={**self._tags, **given, **_tags(record)})
 
     def _chunks(self, records: Iterable[Record]) -> Iterator[list[Record]]:
