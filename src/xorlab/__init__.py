@@ -16,15 +16,17 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 
-def __getattr__(name: str) -> Any:
-    """Import the names of `__all__` when they are first used: `import xorlab` alone takes no time."""
-    if name not in __all__:
-        raise AttributeError(f"module 'xorlab' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # so that a wrong name is an error to type checkers
 
-    home = "xorlab.components.functions" if name in ("activation", "initializer", "optimizer") else "xorlab.api"
-    globals()[name] = getattr(import_module(home), name)
-    return globals()[name]
+    def __getattr__(name: str) -> Any:
+        """Import the names of `__all__` when they are first used: `import xorlab` alone takes no time."""
+        if name not in __all__:
+            raise AttributeError(f"module 'xorlab' has no attribute {name!r}")
+        from importlib import import_module
+
+        home = "xorlab.components.functions" if name in ("activation", "initializer", "optimizer") else "xorlab.api"
+        globals()[name] = getattr(import_module(home), name)
+        return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -157,6 +157,13 @@ def test_what_is_not_there_is_refused(store_uri):
     assert len(xl.load("all", uri=store_uri)) == 1
 
 
+def test_a_plain_script_can_use_worker_processes(tmp_path):
+    lines = ["import xorlab as xl", "print(len(xl.sweep(hidden=[2, 3], seed=range(4), epochs=20, workers=2)))"]
+    (tmp_path / "plain.py").write_text("\n".join(lines))
+    done = subprocess.run([sys.executable, tmp_path / "plain.py"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("8\n", "")
+
+
 def test_the_import_is_lazy_and_its_names_are_listed():
     code = "import sys, xorlab as xl; print(len({'numpy', 'pandas', 'hydra'} & set(sys.modules)), *dir(xl)); xl.no"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
+from types import ModuleType
 from typing import Any
 
 from xorlab.errors import XorlabError
@@ -69,7 +72,8 @@ class _Worker:
         spawn = get_context("spawn")
         self._connection, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        with _without_script():
+            self._process.start()
         theirs.close()
         self._started = False
 
@@ -105,6 +109,24 @@ class _Worker:
             return f"exit status {code}"
         hint = ", perhaps because memory ran out" if -code == signal.SIGKILL else ""
         return f"killed by {signal.Signals(-code).name}{hint}"
+
+
+_STARTING = threading.Lock()
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Start a process that does not run this one's script again, as it would to find the script's functions.
+
+    Tasks need none of them, and a script that is not guarded by its `__name__` would train its sweep once more.
+    """
+    with _STARTING:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = script
 
 
 def _serve(connection: Connection) -> None:
