@@ -23,23 +23,27 @@ def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
 def _draw(options: argparse.Namespace) -> int:
     from xorlab import figures
     from xorlab.report import mechanism
+    from xorlab.sweeps.terminal import busy
 
     epochs = _epochs(options.epochs)
     store = {"uri": options.uri, "experiment": options.experiment}
     runs = [mechanism.find(name, **store) for name in options.runs]
     other = mechanism.find(options.gif, **store) if options.gif else None
-    pictures, no_slice = (
-        mechanism.draw_run(runs[0], epochs) if len(runs) == 1 else (mechanism.draw_runs(runs, epochs), "")
-    )
+    with busy("training again, to draw the plane and the loss around the end"):
+        pictures, no_slice = (
+            mechanism.draw_run(runs[0], epochs) if len(runs) == 1 else (mechanism.draw_runs(runs, epochs), "")
+        )
     if no_slice:
         print(f"No slice: {no_slice}.")
     if other is not None:
         path = options.out / f"{runs[0].short_id}-{other.short_id}.gif"
-        mechanism.film_runs(path, [runs[0], other])
+        with busy("filming"):
+            mechanism.film_runs(path, [runs[0], other])
         print(path)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, figure in pictures.items():
-        (options.out / name).write_bytes(figures.png(figure))
+        with busy(f"writing {name}"):
+            (options.out / name).write_bytes(figures.png(figure))
         print(options.out / name)
     return 0
 

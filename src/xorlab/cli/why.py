@@ -84,6 +84,7 @@ def _recorded(options: argparse.Namespace) -> int:
     from xorlab.remedies import summary, trials
     from xorlab.runs import single
     from xorlab.spec.text import title
+    from xorlab.sweeps.terminal import Bars
 
     store = {"uri": options.uri, "experiment": options.experiment}
     sweep = options.sweep or single.find_sweep(options.words[0], **store)
@@ -95,7 +96,9 @@ def _recorded(options: argparse.Namespace) -> int:
         if not runs:
             return 0
     start = time.perf_counter()
-    tried = trials.try_remedies([run.spec for run in runs], converged_below=options.converged_below)
+    specs = [run.spec for run in runs]
+    with Bars(epochs=trials.epochs(specs)) as bars:
+        tried = trials.try_remedies(specs, converged_below=options.converged_below, progress=bars.trained)
     seconds = time.perf_counter() - start
     _log(runs, tried, options)
     if sweep is None:

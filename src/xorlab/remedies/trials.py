@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.components import datasets
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
@@ -21,6 +22,11 @@ Array = NDArray[np.float64]
 
 SEEDS = range(1000, 1100)
 """The seeds of new runs: others than people usually choose, so that no run of theirs is counted."""
+
+SURE = 0.1
+"""A new run stops at this part of the loss below which it has converged."""
+FEW_POINTS = 16
+"""With more points so low a mean loss may still hide a point on the wrong side."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +224,11 @@ def _settings(specs: Sequence[RunSpec]) -> list[RunSpec]:
     return list({remedy.spec: None for tried in _restarts(specs).values() for remedy in tried})
 
 
+def _enough(spec: RunSpec, converged_below: float) -> float | None:
+    """Return the loss at which a new run need not go on: it has converged, with every point clearly on its side."""
+    return SURE * converged_below if len(datasets.load(spec.data)[0]) <= FEW_POINTS else None
+
+
 def _restart(
     specs: Sequence[RunSpec], converged_below: float, progress: pool.Progress
 ) -> dict[RunSpec, tuple[Restarts, ...]]:
@@ -226,7 +237,11 @@ def _restart(
     The keys are the specifications with seed 0.
     """
     remedies, settings = _restarts(specs), _settings(specs)
-    new = [replace(setting, seed=seed) for setting in settings for seed in SEEDS]
+    new = [
+        replace(setting, seed=seed, target_loss=setting.target_loss or _enough(setting, converged_below))
+        for setting in settings
+        for seed in SEEDS
+    ]
     converged = dict.fromkeys(settings, 0)
     for chunk in _train(new, converged_below, progress) if new else ():
         for place, verdict in zip(chunk.places, chunk.verdicts, strict=True):

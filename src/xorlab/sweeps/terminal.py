@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.table import Table as Grid
 
 from xorlab.sweeps.tables import Table, short
@@ -64,6 +65,11 @@ class Bars(Progress):
             self._cell.show(
                 training.completed / (training.total or 1.0), f"{training.percentage:.0f} % {recording.fields['note']}"
             )
+
+
+def busy(doing: str) -> Status:
+    """Say on stderr what is being done for as long as it lasts, where that is a terminal."""
+    return Console(stderr=True).status(doing)
 
 
 class Cell:
