@@ -1,6 +1,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,8 +200,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_worker_that_cannot_start_is_an_error_and_not_a_failed_run(tmp_path: Path) -> None:
-    script = tmp_path / "unguarded.py"
-    script.write_text(LONG.replace('if __name__ == "__main__":', "if True:"))
+    script = tmp_path / "failing.py"
+    script.write_text(f"import multiprocessing\nmultiprocessing.set_executable({shutil.which('false')!r})\n{LONG}")
     done = subprocess.run([sys.executable, str(script)], env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("worker processes can't start (exit status 1); set workers=1")
