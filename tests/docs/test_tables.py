@@ -85,7 +85,8 @@ def test_the_design_lists_every_package():
 
 def test_the_outcomes_are_those_of_xor():
     levels = {f"stuck_{name}" for name in spectrum(RunSpec())}
-    assert set(names("outcomes", "Outcomes")) == {"converged", "descending", "diverged", "stuck_other"} | levels
+    others = {"converged", "at_target", "descending", "undecided", "diverged", "stuck_other"}
+    assert set(names("outcomes", "Outcomes")) == others | levels
 
 
 def test_the_causes_stand_in_the_order_in_which_they_are_tried():

@@ -32,6 +32,7 @@ class Activation:
     pieces : if f is linear on both sides of a kink at 0, its slopes on the left and on the right; otherwise None
     saturates : whether f' goes to 0 at both ends, so that a unit can get stuck at either
     linear : whether f is linear everywhere, so that the network computes an affine function
+    monotone : whether f never falls
     """
 
     build: Callable[..., Step]
@@ -40,6 +41,7 @@ class Activation:
     pieces: tuple[float, float] | None = None
     saturates: bool = False
     linear: bool = False
+    monotone: bool = True
 
 
 def _relu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic, relu_grad_at_zero: float) -> Step:
@@ -152,7 +154,11 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(build=_relu, second=np.zeros_like, settings=("relu_grad_at_zero",), pieces=(0.0, 1.0)),
     "leaky_relu": Activation(build=_leaky_relu, second=np.zeros_like, pieces=(LEAK, 1.0)),
     "elu": Activation(build=_elu, second=lambda z: np.where(z > 0.0, 0.0, np.exp(np.minimum(z, 0.0)))),
-    "gelu": Activation(build=_gelu, second=lambda z: (2.0 - z * z) * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)),
+    "gelu": Activation(
+        build=_gelu,
+        second=lambda z: (2.0 - z * z) * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi),
+        monotone=False,
+    ),
     "softplus": Activation(build=_softplus, second=lambda z: sigmoid(z) * sigmoid(-z)),
     "tanh": Activation(build=_tanh, second=lambda z: -2.0 * np.tanh(z) * (1.0 - np.tanh(z) ** 2), saturates=True),
     "sigmoid": Activation(build=_sigmoid, second=_sigmoid_second, saturates=True),

@@ -139,24 +139,44 @@ class Optimizer(Component):
     build : see `Build`
     gain : gain(chosen), how far a constant gradient moves theta per update in the long run, in units of lr times
         the gradient; 1 for the adaptive rules, which move by about lr
+    limit : limit(chosen), the lr times the curvature beyond which the update is unstable on a quadratic; it says
+        nothing of the adaptive rules
     plain : whether the update is theta - lr g, to which the theory of gradient descent applies
+    adaptive : whether a step has a size of about lr in every parameter, however small the gradient is
     """
 
     build: Build
     gain: Callable[[Chosen], float] = lambda chosen: 1.0
+    limit: Callable[[Chosen], float] = lambda chosen: 2.0
     plain: bool = False
+    adaptive: bool = False
 
 
 def _momentum_gain(chosen: Chosen) -> float:
     return 1.0 / (1.0 - float(chosen.momentum))
 
 
+def _momentum_limit(chosen: Chosen) -> float:
+    return 2.0 * (1.0 + float(chosen.momentum))
+
+
+def _nesterov_limit(chosen: Chosen) -> float:
+    """The smaller root of z^2 - (1 + mu) (1 - lr l) z + mu (1 - lr l) passes -1."""
+    return 2.0 * (1.0 + float(chosen.momentum)) / (1.0 + 2.0 * float(chosen.momentum))
+
+
 OPTIMIZERS: dict[str, Optimizer] = {
     "gd": Optimizer(build=_gd, plain=True),
-    "momentum": Optimizer(build=_momentum, parameters={"momentum": fraction(0.9)}, gain=_momentum_gain),
-    "nesterov": Optimizer(build=_nesterov, parameters={"momentum": fraction(0.9)}, gain=_momentum_gain),
-    "rmsprop": Optimizer(build=_rmsprop, parameters={"alpha": fraction(0.99), "eps": positive(1e-8)}),
+    "momentum": Optimizer(
+        build=_momentum, parameters={"momentum": fraction(0.9)}, gain=_momentum_gain, limit=_momentum_limit
+    ),
+    "nesterov": Optimizer(
+        build=_nesterov, parameters={"momentum": fraction(0.9)}, gain=_momentum_gain, limit=_nesterov_limit
+    ),
+    "rmsprop": Optimizer(build=_rmsprop, parameters={"alpha": fraction(0.99), "eps": positive(1e-8)}, adaptive=True),
     "adam": Optimizer(
-        build=_adam, parameters={"beta1": fraction(0.9), "beta2": fraction(0.999), "eps": positive(1e-8)}
+        build=_adam,
+        parameters={"beta1": fraction(0.9), "beta2": fraction(0.999), "eps": positive(1e-8)},
+        adaptive=True,
     ),
 }

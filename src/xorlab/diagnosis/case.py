@@ -1,14 +1,16 @@
 """R runs that have ended, with everything that the criteria of causes and the certificate read."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
-from xorlab.components.losses import objective
+from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.losses import LOSSES, objective
 from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.outputs import position
+from xorlab.components.outputs import TARGETS, position
 from xorlab.diagnosis.partitions import Partition, partitions
 from xorlab.diagnosis.units import states
 from xorlab.numerics import curvature
@@ -36,11 +38,20 @@ class Case:
     network : the networks there, see `curvature.Pass`
     states : for each hidden layer the states of its units, (H, R), see `units`; empty without a kink
     kink : (R,) whether a pre-activation or the loss is on a kink
+    hessian : (R, P, P) array; None where the network is too large
     eigenvalues : (R, P) array of the Hessian's, ascending; (R, 1) NaN where the network is too large
     lr : (R,) array; NaN where the update is not plain gradient descent on all samples
+    rate : (R,) array, how far a constant gradient moves theta per update in the long run, in units of that gradient
+    limit : (R,) array, the curvature beyond which a step is unstable on a quadratic
+    updates : (R,) ints, the updates in the epochs that the run took, at least 1
+    chance : (R,) array, the least loss of a constant output
+    linear : whether the network computes an affine function of its inputs, whatever its parameters
+    balanced : (R,) whether no affine logit has a lower loss than p = 1/2, as for XOR
     partitions : for each run, the points that its outputs tie
     resting : (R,) whether the loss came to rest
-    level : (R,) the level at which it did; NaN elsewhere
+    falling : (R,) whether it will fall noticeably
+    overshooting : (R,) whether the steps are too large to follow the gradient
+    level : (R,) the level at which a run rests; NaN elsewhere
     tolerance : (R,) how near to a level counts as at it
     """
 
@@ -52,10 +63,19 @@ class Case:
     network: curvature.Pass
     states: list[NDArray[np.str_]]
     kink: Mask
+    hessian: Array | None
     eigenvalues: Array
     lr: Array
+    rate: Array
+    limit: Array
+    updates: NDArray[np.int64]
+    chance: Array
+    linear: bool
+    balanced: Mask
     partitions: list[Partition]
     resting: Mask
+    falling: Mask
+    overshooting: Mask
     level: Array
     tolerance: Array
 
@@ -65,22 +85,30 @@ class Case:
         return np.asarray(np.sqrt((self.gradient**2).sum(axis=0)))
 
 
-def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) -> Case:
-    """Compute what the final parameters of R runs show; see `Case` for the arguments."""
+def examine(trained: Trained) -> Case:
+    """Compute what the final parameters of R runs show. Whether they rest or fall is left open."""
     specs = trained.specs
     arch, loss, targets = specs[0].arch, specs[0].loss, specs[0].data.targets
+    optimizer = OPTIMIZERS[specs[0].optimizer.name]
     theta = pack(trained.final, specs[0].units)
     X, y = _data(trained)
     network = curvature.run(arch, loss, theta, X, y, targets=targets)
     P, R = theta.shape
     kinks = [layer for layer in (states(arch, z) for z in network.z) if layer.size]
-    kink = np.zeros(R, dtype=bool)
+    none = np.zeros(R, dtype=bool)
+    kink = none.copy()
     for z in network.z if kinks else ():
         kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
     bend = objective(loss, arch.output, targets).kink
     if bend is not None:
         kink |= (np.abs(bend(network.last, y[:, None])) < ON_KINK).any(axis=(0, 1))
-    plain = OPTIMIZERS[specs[0].optimizer.name].plain and specs[0].batch_size == "full"
+    plain = optimizer.plain and specs[0].batch_size == "full"
+    hessian = curvature.hessian(network) if P <= MOST_PARAMETERS else None
+    batches = 1 if specs[0].batch_size == "full" else math.ceil(len(X) / int(specs[0].batch_size))
+    ones = np.ones((len(X), 1, X.shape[2]))
+    moments = (np.concatenate([X, ones], axis=1) * (y[:, None] - 0.5)).sum(axis=0)
+    low, high = TARGETS[targets]
+    chance = np.array([LOSSES[loss].floor(float(share), high - low) for share in y.mean(axis=0).tolist()])
     return Case(
         trained=trained,
         X=X,
@@ -90,14 +118,21 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
         network=network,
         states=kinks,
         kink=kink,
-        eigenvalues=curvature.eigenvalues(curvature.hessian(network))
-        if P <= MOST_PARAMETERS
-        else np.full((R, 1), np.nan),
+        hessian=hessian,
+        eigenvalues=np.full((R, 1), np.nan) if hessian is None else curvature.eigenvalues(hessian),
         lr=np.array([spec.lr if plain else np.nan for spec in specs]),
+        rate=np.array([spec.lr * optimizer.gain(spec.optimizer) for spec in specs]),
+        limit=np.array([optimizer.limit(spec.optimizer) / spec.lr for spec in specs]),
+        updates=np.maximum(trained.epochs * batches, 1),
+        chance=np.broadcast_to(chance, R),
+        linear=not arch.hidden or ACTIVATIONS[arch.activation].linear,
+        balanced=np.broadcast_to((moments == 0.0).all(axis=0), R),
         partitions=partitions(position(arch.output, targets, trained.logits)),
-        resting=resting,
-        level=level,
-        tolerance=tolerance,
+        resting=none,
+        falling=none,
+        overshooting=none,
+        level=np.full(R, np.nan),
+        tolerance=np.zeros(R),
     )
 
 

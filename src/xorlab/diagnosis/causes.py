@@ -6,7 +6,7 @@ write its criterion and put a `Cause` into `CAUSES`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.losses import objective
+from xorlab.components.outputs import position
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
+from xorlab.diagnosis.forecast import ABOVE, NOTICEABLE
 from xorlab.numerics import curvature
-from xorlab.numerics.network import views
+from xorlab.numerics.network import pack, views
+from xorlab.numerics.trained import take
+from xorlab.numerics.training import train
+from xorlab.spec import ArchSpec
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,10 +35,16 @@ NEGATIVE = -1e-6
 """An eigenvalue below this is a direction down; from here to the same above 0 it counts as zero."""
 SATURATED = 1e-3
 """A unit whose derivative is smaller than this is saturated at a point."""
+STRAIGHT = 1e-6
+"""A smooth unit whose derivative varies by less than this over the points is linear on them."""
+FIRST = 10
+"""A unit that is dead after so many epochs was killed by the first steps."""
 NEAR_ZERO = 0.1
 """Weights that are all smaller than this are near zero."""
 ALTERNATIONS = 16
 """The loss alternates if this many of its last values rise and fall in turn."""
+CONSTANT = 0.1
+"""Outputs that differ by less than this are the same."""
 SWING = 1e-4
 """Losses that alternate within less than this are rounding or rest."""
 
@@ -62,14 +73,31 @@ def _diverged(case: Case) -> Mask:
     return np.array([word == "non_finite" for word in case.trained.stopped])
 
 
+def _linear_model(case: Case) -> Mask:
+    """The network is affine in its inputs, and no affine function does better than p = 1/2, or none better than now.
+
+    Without a hidden layer the cross-entropy is convex, so that a run which rests is at its global minimum.
+    """
+    convex = not case.trained.specs[0].arch.hidden and case.trained.specs[0].loss == "bce"
+    return case.linear & (case.balanced | (convex & case.resting))
+
+
+def _one_unit(case: Case) -> Mask:
+    """One monotone hidden unit: its network has the sides of a straight line, and no line does better than p = 1/2."""
+    arch = case.trained.specs[0].arch
+    return case.balanced & (arch.hidden == (1,) and ACTIVATIONS[arch.activation].monotone)
+
+
 def _oscillating(case: Case) -> Mask:
-    """One more step reverses the gradient, at a curvature beyond 2 / lr; or the loss alternates."""
+    """The steps do not follow the gradient; or one more reverses it, beyond 2 / lr; or the loss alternates there."""
     epochs = case.trained.epochs[:, None] - np.arange(ALTERNATIONS, 0, -1)
     last = np.take_along_axis(case.trained.losses, np.maximum(epochs, 0), axis=1)
     changes = np.diff(last, axis=1)
     alternating = (changes[:, 1:] * changes[:, :-1] < 0.0).all(axis=1) & (np.ptp(last, axis=1) > SWING)
     unstable = case.lr * case.eigenvalues[:, -1] > 2.0
-    return np.asarray((_reversed(case) | (alternating & unstable)) & ~_over_the_losses_kink(case))
+    thrown = (case.overshooting & ~case.falling) & (~case.resting | (case.trained.final_loss > ABOVE * case.chance))
+    turned = (_reversed(case) | (alternating & unstable)) & ~_over_the_losses_kink(case)
+    return np.asarray(thrown | turned)
 
 
 def _reversed(case: Case) -> Mask:
@@ -114,15 +142,41 @@ def _over_the_losses_kink(case: Case) -> Mask:
 
 
 def _tied_units(case: Case) -> Mask:
-    """In every hidden layer of two units or more, all have the same weights in and out."""
-    W = views(case.theta, case.trained.specs[0].units)
+    """In every hidden layer of two units or more, all have the same weights in and out, from the start on."""
+    units = case.trained.specs[0].units
+    return _equal(views(pack(case.trained.initial, units), units)) & _equal(views(case.theta, units))
+
+
+def _equal(W: list[Array]) -> Mask:
     pairs = [(into, out[:-1]) for into, out in pairwise(W) if into.shape[1] > 1]
     if not pairs:
-        return _none(case)
+        return np.zeros(W[0].shape[2], dtype=bool)
     equal = [
         (np.ptp(into, axis=1) <= EQUAL).all(axis=0) & (np.ptp(out, axis=0) <= EQUAL).all(axis=0) for into, out in pairs
     ]
     return np.asarray(np.logical_and.reduce(equal))
+
+
+def _killed(case: Case) -> Mask:
+    """Every unit of some hidden layer is dead, none of the layers was at the start, and the first steps did it."""
+    killed = _all_dead(case)
+    if killed.any():
+        specs = case.trained.specs
+        killed &= ~_dead_layer(specs[0].arch, case.X, pack(case.trained.initial, specs[0].units))
+    runs = np.flatnonzero(killed)
+    if runs.size:
+        early = [replace(specs[run], epochs=min(specs[run].epochs, FIRST), target_loss=None) for run in runs]
+        after = train(early, initial=take(case.trained.initial, runs))
+        X = case.X if case.X.shape[2] == 1 else case.X[:, :, runs]
+        killed[runs] = _dead_layer(specs[0].arch, X, pack(after.final, specs[0].units))
+    return killed
+
+
+def _dead_layer(arch: ArchSpec, X: Array, theta: Array) -> Mask:
+    """Tell which of R networks have a hidden layer whose units are all dead."""
+    with np.errstate(all="ignore"):
+        network = curvature.run(arch, "bce", theta, X, np.zeros((len(X), 1)))
+    return np.asarray(np.logical_or.reduce([(slope == 0.0).all(axis=(0, 1)) for slope in network.slope]))
 
 
 def _all_dead(case: Case) -> Mask:
@@ -132,10 +186,23 @@ def _all_dead(case: Case) -> Mask:
 
 
 def _affine_collapse(case: Case) -> Mask:
-    """No unit is split by the data, so the network is affine on it."""
-    if not case.states:
+    """No unit is split by the data, so the network is affine on it; or every unit's slope is the same at all points."""
+    if case.states:
+        straight = [(layer != "split").all(axis=0) for layer in case.states]
+    elif case.network.slope and not ACTIVATIONS[case.trained.specs[0].arch.activation].saturates:
+        straight = [(np.ptp(slope, axis=0) < STRAIGHT).all(axis=0) for slope in case.network.slope]
+    else:
         return _none(case)
-    return np.asarray(np.logical_and.reduce([case.resting, *((layer != "split").all(axis=0) for layer in case.states)]))
+    return np.asarray(np.logical_and.reduce([case.resting, *straight]))
+
+
+def _saturated_output(case: Case) -> Mask:
+    """The output is at its flat end on the wrong side of a point, where the loss has almost no gradient."""
+    spec, y = case.trained.specs[0], case.y[:, None]
+    p = position(spec.arch.output, spec.data.targets, case.network.last)
+    first = objective(spec.loss, spec.arch.output, spec.data.targets).first(case.network.last, y)
+    wrong = (2.0 * y - 1.0) * (p - 0.5) < 0.0
+    return np.asarray(case.resting & (wrong & (np.abs(first) < SATURATED)).any(axis=(0, 1)))
 
 
 def _saturated(case: Case) -> Mask:
@@ -183,15 +250,13 @@ def _tied_inputs(case: Case) -> Mask:
     return several & (np.abs(levels - case.level) <= case.tolerance)
 
 
-def _slow(case: Case) -> Mask:
-    """The loss is still moving, or the gradient is not yet zero.
-
-    The gradient of a loss with a kink does not fade at its minimum, so there the loss itself has to fall.
-    """
+def _same_output(case: Case) -> Mask:
+    """The outputs of all points are the same, and the loss that of the best constant."""
+    alone = np.array([len(partition) == 1 for partition in case.partitions])
     spec = case.trained.specs[0]
-    if objective(spec.loss, spec.arch.output, spec.data.targets).kink is not None:
-        return np.asarray(~case.resting & _descends(case))
-    return ~case.resting | (case.gradient_norm >= ZERO_GRADIENT)
+    spread = np.ptp(position(spec.arch.output, spec.data.targets, case.trained.logits), axis=1) < CONSTANT
+    near = np.abs(case.trained.final_loss - case.chance) < NOTICEABLE * case.chance
+    return np.asarray(case.resting & (alone | spread) & near)
 
 
 CAUSES: dict[str, Cause] = {
@@ -200,16 +265,34 @@ CAUSES: dict[str, Cause] = {
         why="The steps were too long: each one made the next one longer.",
         helps="a lower lr",
     ),
+    "linear_model": Cause(
+        criterion=_linear_model,
+        why="This network computes an affine function of its inputs, whatever its weights, and no straight line "
+        "separates the labels. The best it can do is to ignore the inputs.",
+        helps="a hidden layer of two units or more with an activation that is not linear",
+    ),
+    "one_unit": Cause(
+        criterion=_one_unit,
+        why="One hidden unit with a monotone activation divides the plane along one straight line, and no straight "
+        "line separates the labels.",
+        helps="two hidden units or more",
+    ),
     "oscillating": Cause(
         criterion=_oscillating,
-        why="Each step of gradient descent overshoots and the next one comes back. lr is above 2 / lambda_max.",
+        why="The steps are too large: they overshoot instead of following the gradient down.",
         helps="a lower lr",
     ),
     "tied_units": Cause(
         criterion=_tied_units,
-        why="The hidden units of each layer have equal weights, get equal gradients and stay equal. "
+        why="The hidden units of each layer started with equal weights, get equal gradients and stay equal. "
         "Together they act as one unit.",
         helps="a random start",
+    ),
+    "killed": Cause(
+        criterion=_killed,
+        why="The first steps were so large that they killed every unit of a hidden layer. No gradient reaches that "
+        "layer or the ones below it any more.",
+        helps="a lower lr from the same start",
     ),
     "all_dead": Cause(
         criterion=_all_dead,
@@ -220,7 +303,13 @@ CAUSES: dict[str, Cause] = {
         criterion=_affine_collapse,
         why="Every unit is off at every point or on at every point. On these points the network is therefore an "
         "affine function of its inputs.",
-        helps="another start or a wider layer, rarely an lr above 2 / lambda_max; not more epochs",
+        helps="another start or a wider layer; not more epochs",
+    ),
+    "saturated_output": Cause(
+        criterion=_saturated_output,
+        why="The output is at its flat end, on the wrong side of a point, and there the squared error has almost no "
+        "gradient.",
+        helps="loss=bce",
     ),
     "saturated": Cause(
         criterion=_saturated,
@@ -231,22 +320,32 @@ CAUSES: dict[str, Cause] = {
         criterion=_saddle,
         why="The parameters are near a saddle point: the gradient is almost zero, but there is a direction in which "
         "the loss falls.",
-        helps="more epochs or momentum",
+        helps=None,
     ),
     "degenerate_saddle": Cause(
         criterion=_degenerate_saddle,
         why="The weights are so small that the loss is flat to second order. It falls only further away.",
-        helps="a larger start or momentum",
+        helps="a larger start",
     ),
     "tied_inputs": Cause(
         criterion=_tied_inputs,
         why="The network gives the same output to points with different labels.",
         helps="another start or a wider layer",
     ),
+    "same_output": Cause(
+        criterion=_same_output,
+        why="The network gives almost the same output to all points.",
+        helps="another start",
+    ),
     "slow": Cause(
-        criterion=_slow,
-        why="The gradient is not yet zero, so the loss is still moving.",
-        helps="more epochs or a larger lr",
+        criterion=lambda case: case.falling,
+        why="The epochs were too few: at this pace the loss will be noticeably lower after ten times as many.",
+        helps="more epochs",
+    ),
+    "too_early": Cause(
+        criterion=lambda case: ~case.resting,
+        why="The epochs so far do not decide whether the loss comes to rest here.",
+        helps="more epochs, to see",
     ),
     "unknown": Cause(
         criterion=lambda case: ~_none(case),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 _STUCK = re.compile(r"stuck_(\d+\.\d+)")
-_RANKS = {"converged": 0.0, "descending": 1.0, "stuck_other": 3.8}
+_RANKS = {"converged": 0.0, "at_target": 0.5, "descending": 1.0, "undecided": 1.5, "stuck_other": 3.8}
 
 
 def level(outcome: str) -> float | None:
@@ -20,6 +20,8 @@ def phrase(outcome: str) -> str:
     """Return an outcome in words, as in ``stuck at ln 2``."""
     if outcome == "stuck_other":
         return "stuck at no level"
+    if outcome == "at_target":
+        return "at its target"
     return outcome.replace("stuck_", "stuck at ").replace("ln2", "ln 2")
 
 

@@ -1,7 +1,7 @@
 """What happened to a run and why: its outcome, from its losses and outputs; its cause; the evidence."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from xorlab.components import datasets
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.components.outputs import position
+from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import examine
 from xorlab.diagnosis.causes import decide
 from xorlab.diagnosis.evidence import Evidence, gather
+from xorlab.diagnosis.forecast import Forecast, forecast
 from xorlab.diagnosis.levels import name, spectrum
+from xorlab.diagnosis.partitions import Partition
 from xorlab.numerics.network import PAD
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
@@ -23,14 +26,10 @@ UNDECIDED = 1e-6
 """A point with |p - 1/2| below this is undecided: the difference is rounding noise. See `outputs.position` for p."""
 MARGIN = 0.1
 """A converged run has |p - 1/2| of at least this at every point, on the right side."""
-LAST_PART = 0.1
-"""The part of a run, at its end, that decides whether it came to rest."""
 APPROACH = 0.9
 """A run that approaches a level has a gap of C / (lr T), C up to 0.3; three times that counts as at the level."""
 TOLERANCE = (1e-3, 2e-2)
 """The least and the greatest tolerance around a level."""
-DRIFT = 2e-4
-"""The loss falls at the rate of the squared gradient per unit of lr T; a resting run falls no faster than this."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ class Verdict:
 
     Attributes
     ----------
-    outcome : converged, stuck_ln2, stuck_0.477, … (the level's value), stuck_other, descending or diverged
+    outcome : converged, at_target, stuck_ln2, stuck_0.477, … (the level's value), stuck_other, descending,
+        undecided or diverged
     level : the level at which it is stuck, None where it is not stuck at one
     final_loss : the loss at the final parameters; NaN where not even the first was finite
     accuracy : the share of points on the right side of p = 1/2; an undecided point counts half
@@ -86,39 +86,45 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     right = _right(trained)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
-    flat = _flat(trained, near, times)
     reached = _reached(trained, converged_below)
+    case = examine(trained)
+    open_ = ~converged & np.array([word == "epochs" for word in trained.stopped])
+    ahead = forecast(case, np.flatnonzero(open_))
     finals, limits = trained.final_loss.tolist(), _limits(trained).tolist()
-    nearest = [_nearest(*of) for of in zip(trained.specs, finals, limits, near.tolist(), strict=True)]
-    outcomes = [_outcome(*of) for of in zip(trained.stopped, converged.tolist(), flat.tolist(), nearest, strict=True)]
-    stuck = np.array([outcome.startswith("stuck") for outcome in outcomes])
-    level = np.where(stuck, np.array(nearest, dtype=np.float64), np.nan)
-
-    case = examine(trained, resting=stuck, level=level, tolerance=near)
+    level = np.full(len(trained.specs), np.nan)
+    for run in np.flatnonzero(ahead.rests).tolist():
+        level[run] = _level(trained.specs[run], finals[run], limits[run], near[run], case.partitions[run])
+    outcomes = _outcomes(trained, converged, ahead, level)
+    case = replace(
+        case,
+        resting=ahead.rests,
+        falling=ahead.falls,
+        overshooting=ahead.overshoots,
+        level=level,
+        tolerance=near,
+    )
     causes = decide(case)
     evidence = gather(case)
     return [
         Verdict(
             outcome=outcome,
-            level=nearest[run] if stuck[run] else None,
+            level=None if math.isnan(level[run]) else float(level[run]),
             final_loss=finals[run],
             accuracy=float(accuracy[run]),
             epochs_to_converge=int(reached[run]) if outcome == "converged" else None,
-            cause=None if outcome == "converged" else causes[run],
+            cause=None if outcome in ("converged", "at_target") else causes[run],
             evidence=evidence[run],
         )
         for run, outcome in enumerate(outcomes[:R])
     ]
 
 
-def _outcome(stopped: str, converged: bool, flat: bool, level: float | None) -> str:
-    if stopped == "non_finite":
-        return "diverged"
-    if converged:
-        return "converged"
-    if not flat:
-        return "descending"
-    return "stuck_other" if level is None else f"stuck_{name(level)}"
+def _outcomes(trained: Trained, converged: NDArray[np.bool_], ahead: Forecast, level: Array) -> list[str]:
+    lost, done = (np.array([word == end for word in trained.stopped]) for end in ("non_finite", "target_loss"))
+    stuck = ["stuck_other" if math.isnan(at) else f"stuck_{name(at)}" for at in level.tolist()]
+    met = [lost, converged, done, ahead.rests, ahead.falls]
+    words = np.select(met, ["diverged", "converged", "at_target", np.array(stuck), "descending"], "undecided")
+    return [str(word) for word in words]
 
 
 def _right(trained: Trained) -> Array:
@@ -126,25 +132,6 @@ def _right(trained: Trained) -> Array:
     y = np.stack([datasets.load(spec.data)[1] for spec in trained.specs])
     spec = trained.specs[0]
     return (2.0 * y - 1.0) * (position(spec.arch.output, spec.data.targets, trained.logits) - 0.5)
-
-
-def _flat(trained: Trained, near: Array, times: Array) -> NDArray[np.bool_]:
-    """Return which runs came to rest, (R,).
-
-    In its last part such a run stays within `near`. Its drift there, from the median of the first half to that of
-    the second, would in as many epochs again come to less than 2 `near` and less than `DRIFT` times its lr T.
-    """
-    most = np.minimum(2.0 * near, DRIFT * times)
-    flat = np.zeros(len(trained.specs), dtype=bool)
-    for epochs in np.unique(trained.epochs):
-        runs = np.flatnonzero(trained.epochs == epochs)
-        last = max(2, round(LAST_PART * epochs))
-        if epochs >= last:
-            part, half = trained.losses[runs, epochs - last : epochs], last // 2
-            medians = np.median(part[:, :half], axis=1), np.median(part[:, -half:], axis=1)
-            drift = np.abs(medians[0] - medians[1]) / (last - half)
-            flat[runs] = (drift * epochs <= most[runs]) & (np.ptp(part, axis=1) <= near[runs])
-    return flat
 
 
 def _reached(trained: Trained, converged_below: float) -> NDArray[np.int64]:
@@ -161,10 +148,15 @@ def _limits(trained: Trained) -> Array:
     return trained.final_loss - np.clip(np.nan_to_num(before - trained.final_loss), 0.0, TOLERANCE[1])
 
 
-def _nearest(spec: RunSpec, final: float, limit: float, near: float) -> float | None:
-    """Return the level that a loss is at, or else the one that it approaches."""
+def _level(spec: RunSpec, final: float, limit: float, near: float, partition: Partition) -> float:
+    """Return the level that a resting loss is at, or else the one that it approaches; NaN where there is none.
+
+    Smooth units tie points only in the limit, and so slowly that the loss may stay above its level by more than
+    `near`. What they tie then tells the level.
+    """
     for loss in (final, limit):
         distances = {abs(level - loss): level for level in spectrum(spec).values()}
         if distances and min(distances) <= near:
             return distances[min(distances)]
-    return None
+    tied = partitions.level(spec.data, spec.loss, partition)
+    return tied if 0.0 <= final - tied <= TOLERANCE[1] and tied in spectrum(spec).values() else math.nan

@@ -44,8 +44,16 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
         return f"Converged: every point is on the right side of {_boundary(spec)}. {since}"
     if verdict.outcome == "diverged":
         return f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs."
-    if verdict.outcome == "descending":
-        return f"Descending: the loss is {loss} after {epochs} epochs and is still moving."
+    moving = {
+        "at_target": f"Reached its goal: the loss came down to {loss}, its target, and the run stopped after {epochs} "
+        "epochs.",
+        "descending": f"Descending: the loss is {loss} after {epochs} epochs. Ten times the epochs will lower it "
+        f"noticeably{_towards(spec, verdict)}.",
+        "undecided": f"Undecided: the loss is {loss} after {epochs} epochs. They do not tell whether it will fall or "
+        "rest.",
+    }
+    if verdict.outcome in moving:
+        return moving[verdict.outcome]
     if verdict.level is None:
         return f"Stuck at {loss}. {_between_levels(spec, verdict.final_loss)}"
     level = name(verdict.level)
@@ -64,6 +72,13 @@ def _boundary(spec: RunSpec) -> str:
 
 def _named(level: str) -> str:
     return "ln 2" if level == "ln2" else level
+
+
+def _towards(spec: RunSpec, verdict: Verdict) -> str:
+    """Name what a descending loss is heading for: below the lowest level there is nothing left but 0."""
+    levels = spectrum(spec)
+    few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
+    return ", towards 0" if few and levels and verdict.final_loss < min(levels.values()) else ""
 
 
 def _between_levels(spec: RunSpec, loss: float) -> str:

@@ -11,7 +11,9 @@ from xorlab.diagnosis.outcomes import level
 
 OUTCOME_COLOURS: dict[str, str] = {
     "converged": "#08386f",
+    "at_target": "#3f7fc0",
     "descending": "#4eb3d3",
+    "undecided": "#b9d9c4",
     "stuck_0.347": "#e3b023",
     "stuck_0.477": "#ea8548",
     "stuck_ln2": "#c0302f",
@@ -50,7 +52,9 @@ STYLE: Any = {
 _WARM = LinearSegmentedColormap.from_list("stuck", ["#f3dc8a", "#e3b023", "#ea8548", "#c0302f"])
 _MARKERS = {
     "converged": "o",
+    "at_target": "p",
     "descending": "v",
+    "undecided": "d",
     "stuck_0.347": "D",
     "stuck_0.477": "s",
     "stuck_ln2": "X",
@@ -59,7 +63,12 @@ _MARKERS = {
     "stuck_0.250": "X",
     "diverged": "*",
 }
-_STROKES = {"descending": (0, (4, 1.5)), "diverged": (0, (1, 1.2)), "stuck_other": (0, (4, 1.5, 1, 1.5))}
+_STROKES = {
+    "descending": (0, (4, 1.5)),
+    "undecided": (0, (2, 1)),
+    "diverged": (0, (1, 1.2)),
+    "stuck_other": (0, (4, 1.5, 1, 1.5)),
+}
 
 
 def colour(outcome: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.diagnosis import wording
-from xorlab.diagnosis.verdict import DRIFT, Verdict, diagnose
+from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import SpecError, XorlabError
 from xorlab.numerics import weight_files
 from xorlab.numerics.ensemble import Ensemble, kernel
@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 LOSS_COLUMNS = ("loss", "train_loss", "value")
 EPOCH_COLUMNS = ("epoch", "step")
 """The heads of the columns that `read_losses` takes, in any case; Value and Step are TensorBoard's."""
+SMALL = 2e-4
+"""A squared norm of the gradient below this is almost zero."""
 DISAGREES = 0.02
 """If the last loss differs from that of the weights by more than this, something about the network is not as said."""
 
@@ -133,7 +135,7 @@ def describe(run: Trained, *, losses: bool, converged_below: float = 0.1) -> tup
         return verdict, f"Converged: every point is on the right side of p = 1/2, and the loss is {final:.4f}."
     norm = verdict.evidence.gradient_norm
     here = f"The loss of these weights is {final:.4f} and its gradient has the norm {norm:.2g}"
-    if norm**2 > DRIFT:
+    if norm**2 > SMALL:
         return diagnose(run, converged_below=converged_below)[0], f"{here}, so gradient descent goes on from here."
     shown = wording.paragraph(spec, verdict, epochs=spec.epochs)
     return verdict, f"{here}. Weights alone do not show whether a loss rests; --losses does. If it rests: {shown}"
