@@ -10,8 +10,8 @@ from xorlab.components import datasets
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.datasets import ENCODINGS
 from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.numerics.training import parameter_count
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 
 HIDDEN = ((), (1,), (2,), (2,), (3,), (3,), (4,), (8,), (16,), (3, 3), (2, 2, 2, 2), (16, 16))
@@ -45,7 +45,7 @@ def group(number: int, runs: int, folder: Path) -> list[RunSpec]:
     most = UPDATES if batch_size == "full" else UPDATES * int(batch_size) // points
     shared = {
         "arch": arch,
-        "loss": _choice(rng, list(LOSSES)),
+        "loss": _choice(rng, ("bce", "mse")),
         "batch_size": batch_size,
         "shuffle": bool(batch_size != "full" and rng.rand() < 0.5),
     }
@@ -53,6 +53,12 @@ def group(number: int, runs: int, folder: Path) -> list[RunSpec]:
     epochs = np.exp(rng.uniform(0.0, np.log(most)))
     shared |= {"optimizer": OptimizerSpec(name=optimizer)}
     return [_run(rng, shared, epochs, other, folder / f"{number}-{run}.npz") for run in range(runs)]
+
+
+def fits(number: int, folder: Path, epochs: int, weights: int) -> bool:
+    """Tell whether a group's runs have at most so many epochs and weights."""
+    spec = group(number, 1, folder)[0]
+    return spec.epochs <= epochs and parameter_count(spec) <= weights
 
 
 def _run(rng: RandomState, shared: dict, epochs: float, other: DataSpec | None, path: Path) -> RunSpec:

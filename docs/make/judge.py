@@ -1,0 +1,52 @@
+"""Draw runs over the whole space of settings, test what their verdicts say, and write docs/verdicts.md."""
+
+import argparse
+import csv
+import io
+import sys
+import tempfile
+from pathlib import Path
+
+from judge import draws
+from judge.futures import judge
+from judge.page import page
+
+DOCS = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Judge the groups; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--groups", type=int, default=100, help="groups of runs (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=32, help="runs of a group (default: %(default)s)")
+    more = "leave out groups with more epochs or with more weights than these (default: %(default)s)"
+    parser.add_argument("--most", type=int, nargs=2, default=[30_000, 400], metavar=("EPOCHS", "WEIGHTS"), help=more)
+    more = "judge the even groups, on which thresholds are chosen, and write nothing"
+    parser.add_argument("--tune", action="store_true", help=more)
+    parser.add_argument("--out", type=Path, default=DOCS, help="the folder to write to (default: docs)")
+    options = parser.parse_args(arguments)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(0 if options.tune else 1, 2 * options.groups, 2):
+            if draws.fits(number, Path(folder), *options.most):
+                rows += judge(number, options.runs, Path(folder))
+                print(f"group {number}: {len(rows):,} runs", file=sys.stderr)
+    epochs, weights = options.most
+    size = f"--groups {options.groups} --runs {options.runs} --most {epochs} {weights}"
+    text = page(rows, f"python docs/make/judge.py {size}")
+    if options.tune:
+        print(text)
+        return 0
+    (options.out / "verdicts.md").write_text(text)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    (options.out / "verdicts.csv").write_text(lines.getvalue())
+    print(f"wrote {options.out / 'verdicts.md'} and verdicts.csv")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The judge of verdicts, at a small size: its draws, its checks against plain loops, and its page."""
+
+import csv
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from judge import draws, futures
+from xorlab.diagnosis.verdict import diagnose
+from xorlab.numerics.training import train
+from xorlab.spec import ArchSpec, RunSpec
+
+SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "make" / "judge.py"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    main = runpy.run_path(str(SCRIPT))["main"]
+    assert main(["--groups", "8", "--runs", "6", "--most", "20", "60", "--out", str(folder)]) == 0
+    with (folder / "verdicts.csv").open() as file:
+        return (folder / "verdicts.md").read_text(), list(csv.DictReader(file))
+
+
+def test_the_page_counts_the_rows(made):
+    page, rows = made
+    assert "$" not in page
+    counted = {
+        name: int(n) for name, n in re.findall(r"^\| `(\w+)` \| (\d+) \|(?: \d+ \|){6}", page, flags=re.MULTILINE)
+    }
+    kinds = [re.sub("stuck_.*", "stuck", row["outcome"]) for row in rows]
+    assert counted == {name: kinds.count(name) for name in counted}
+    assert sum(counted.values()) == len(rows) > 0
+
+
+def test_only_groups_with_odd_numbers_are_reported(made):
+    _, rows = made
+    assert {int(row["group"]) % 2 for row in rows} == {1}
+
+
+def test_a_group_is_drawn_by_its_number(tmp_path):
+    assert draws.group(7, 4, tmp_path) == draws.group(7, 4, tmp_path)
+    assert draws.group(7, 4, tmp_path) != draws.group(9, 4, tmp_path)
+
+
+def test_what_followed_is_what_a_longer_run_shows():
+    """By a plain loop over the later losses: the default runs of some seeds, after 300 epochs and after 3,300."""
+    specs = [RunSpec(seed=seed, epochs=300, arch=ArchSpec(hidden=(4,))) for seed in range(24)]
+    now, later = train(specs), train([replace(spec, epochs=3_300) for spec in specs])
+    ends = diagnose(later)
+    band = 0.03 * np.log(2.0)
+    words = set()
+    for run, end in enumerate(ends):
+        word = futures.followed(now, later, run, converged=end.outcome == "converged")
+        after = list(later.losses[run, 300:])
+        inside = all(abs(loss - now.final_loss[run]) <= band for loss in after)
+        assert (word == "stays") == (inside and end.outcome != "converged")
+        if word == "falls":
+            assert min(after) < now.final_loss[run]
+        words.add(word)
+    assert words >= {"stays", "falls"}
