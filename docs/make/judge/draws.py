@@ -23,6 +23,8 @@ OTHERS = (
     DataSpec(name="parity", bits=4),
     DataSpec(name="noisy_xor", points=5, std=0.2),
 )
+USUAL = (8, 9)
+"""Groups whose numbers end in these digits have usual settings."""
 LR = (1e-4, 1e3)
 UPDATES = 30_000
 """The most epochs of a run on all points at once; with batches the epochs are fewer, for each point costs an update."""
@@ -34,6 +36,8 @@ def group(number: int, runs: int, folder: Path) -> list[RunSpec]:
     They share an architecture, a loss, an optimizer, batches and the number of inputs and points. All else differs.
     """
     rng = RandomState(number)
+    if number % 10 in USUAL:
+        return _usual(rng, runs)
     arch = ArchSpec(
         hidden=HIDDEN[rng.randint(len(HIDDEN))],
         activation=_choice(rng, list(ACTIVATIONS)),
@@ -53,6 +57,22 @@ def group(number: int, runs: int, folder: Path) -> list[RunSpec]:
     epochs = np.exp(rng.uniform(0.0, np.log(most)))
     shared |= {"optimizer": OptimizerSpec(name=optimizer)}
     return [_run(rng, shared, epochs, other, folder / f"{number}-{run}.npz") for run in range(runs)]
+
+
+def _usual(rng: RandomState, runs: int) -> list[RunSpec]:
+    """Draw runs of XOR with settings that people usually choose."""
+    hidden = (int(rng.choice([2, 3, 4])),)
+    arch = ArchSpec(hidden=hidden, activation=_choice(rng, ("relu", "relu", "leaky_relu", "tanh", "sigmoid")))
+    return [
+        RunSpec(
+            arch=arch,
+            init=InitSpec(name=_choice(rng, ("normal", "torch_default"))),
+            lr=float(rng.choice([0.1, 0.3, 1.0])),
+            epochs=2_000,
+            seed=int(rng.randint(2**31)),
+        )
+        for _ in range(runs)
+    ]
 
 
 def fits(number: int, folder: Path, epochs: int, weights: int) -> bool:

@@ -71,15 +71,21 @@ def remedies(rows: Rows) -> str:
     for cause in CAUSES:
         own = [row for row in rows if row["cause"] == cause]
         names = list(dict.fromkeys(key for row in own for key in row if key not in NOT_CHANGES))
-        nothing = wilson(sum(row["longer"] for row in own), len(own))[1] if own else 1.0
+        most = {key: _high(own, key) for key in ("longer", NEW_SEED)}
         for name in ("ten times the epochs", *names):
             key = "longer" if name == "ten times the epochs" else name
             found = [bool(row[key]) for row in own if key in row]
             if len(found) >= LEAST:
-                better = key != "longer" and wilson(sum(found), len(found))[0] > nothing
-                mark = "yes" if better else ""
-                table.append((f"`{cause}`", name, str(len(found)), share(sum(found), len(found)), mark))
-    return markdown_table(("cause", "change", "runs", "converge", "above more epochs"), table)
+                low = wilson(sum(found), len(found))[0]
+                marks = ["yes" if low > high else "" for high in most.values()]
+                table.append((f"`{cause}`", name, str(len(found)), share(sum(found), len(found)), *marks))
+    return markdown_table(("cause", "change", "runs", "converge", "above more epochs", "above another seed"), table)
+
+
+def _high(rows: Rows, key: str) -> float:
+    """Return the upper end of the interval of a rate."""
+    found = [bool(row[key]) for row in rows if key in row]
+    return wilson(sum(found), len(found))[1] if found else 1.0
 
 
 def page(rows: Rows, command: str) -> str:

@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from xorlab.components import datasets, functions
+from xorlab.components.outputs import position
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import phrase
@@ -51,7 +52,7 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Map
         description=wording.description(spec, verdict, epochs=epochs),
         params=params(spec),
         tags={**_identity(spec), LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
-        metrics=_metrics(spec, verdict, epochs),
+        metrics=_metrics(spec, verdict, epochs, chunk.trained.logits[index]),
         step=max(epochs - 1, 0),
         epochs=own,
         losses=chunk.trained.losses[index, np.searchsorted(chunk.kept, own)],
@@ -154,12 +155,15 @@ def _identity(spec: RunSpec) -> dict[str, str]:
     return {"spec": spec.identity, **({USE: modules[0]} if modules else {})}
 
 
-def _metrics(spec: RunSpec, verdict: Verdict, epochs: int) -> dict[str, float]:
+def _metrics(spec: RunSpec, verdict: Verdict, epochs: int, logits: Array) -> dict[str, float]:
     seen = verdict.evidence
     states = [state for layer in seen.units for state in layer]
+    errors = np.abs(position(spec.arch.output, spec.data.targets, logits) - datasets.load(spec.data)[1])
     metrics = {
         "final_loss": verdict.final_loss,
         "accuracy": verdict.accuracy,
+        "error_max": float(errors.max()),
+        "error_mean": float(errors.mean()),
         "epochs_run": float(epochs),
         "epochs_to_converge": math.nan if verdict.epochs_to_converge is None else float(verdict.epochs_to_converge),
         "gradient_norm": seen.gradient_norm,
