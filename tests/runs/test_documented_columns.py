@@ -51,7 +51,14 @@ def table(store_uri, tmp_path) -> pd.DataFrame:
 
 def test_the_page_names_every_column_and_no_other(table):
     assert set(documented()) >= set(table) | set(PARAMETERS)
-    assert set(documented()) - set(table) <= {"commit", "git.dirty", "source"}
+    assert set(documented()) - set(table) <= {
+        "commit",
+        "git.dirty",
+        "source",
+        "data.path",
+        "data.target",
+        "data.sha256",
+    }
 
 
 def test_the_page_tells_the_type_of_every_column(table, tmp_path):

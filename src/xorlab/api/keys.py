@@ -11,10 +11,10 @@ from typing import Any
 from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
 from xorlab.spec.runspec import PARTS
-from xorlab.spec.text import PARAMETERS, typed
+from xorlab.spec.text import DIGESTS, PARAMETERS, typed
 from xorlab.sweeps.jobs import MOST, Job
 
-KEYS = {key.removesuffix(".name"): key for key in PARAMETERS if key not in ("init.sha256", "source")}
+KEYS = {key.removesuffix(".name"): key for key in PARAMETERS if key not in DIGESTS}
 """The configuration's keys, each with its parameter: ``optimizer`` chooses ``optimizer.name``."""
 
 SHORT: dict[str, list[str]] = {}

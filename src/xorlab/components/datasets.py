@@ -13,8 +13,10 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab import rules
+from xorlab.components import data_files
 from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.parameters import Chosen, Component, Parameter, integer, positive
+from xorlab.components.parameters import Chosen, Component, Parameter, integer, positive, text
+from xorlab.errors import SpecError
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 Random = Callable[[int], RandomState]
@@ -41,6 +43,14 @@ def _noisy_xor(spec: Chosen, random: Random) -> Pair:
     X, y = _corners(2, lambda a, b: a != b)
     X, y = np.repeat(X, spec.points, axis=0), np.repeat(y, spec.points)
     return X + spec.std * random(spec.seed).standard_normal(X.shape), y
+
+
+def _file(spec: Chosen, random: Random) -> Pair:
+    """Return the data that the specification was made with; where this process has not read it, read it again."""
+    if spec.sha256 not in data_files.READ and data_files.read(spec.path, spec.target) != spec.sha256:
+        raise SpecError(f"data.path={spec.path} must be the file of the specification; its numbers have changed")
+    X, y = data_files.READ[spec.sha256]
+    return X.copy(), y.copy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +83,7 @@ DATASETS: dict[str, DataSet] = {
             "seed": Parameter(int, 0, rules.seed),
         },
     ),
+    "file": DataSet(make=_file, parameters={"path": text(), "target": text(), "sha256": text()}),
 }
 
 
@@ -101,10 +112,17 @@ def load(spec: Chosen, numerics: str = "native") -> Pair:
     X : (N, D) array, read-only
         The inputs; if the encoding is bipolar, 0 and 1 have become -1 and +1.
     y : (N,) array, read-only
-        The targets, 0 or 1.
+        The labels, 0 or 1; of one's own data any targets.
     """
     X, y = DATASETS[spec.name].make(spec, ARITHMETICS[numerics].random)
     if spec.encoding == "bipolar":
         X = 2.0 * X - 1.0
     X.flags.writeable = y.flags.writeable = False
     return X, y
+
+
+@cache
+def labelled(spec: Chosen) -> bool:
+    """Tell whether all targets are labels, 0 or 1."""
+    _, y = DATASETS[spec.name].make(spec, RandomState)
+    return bool(((y == 0.0) | (y == 1.0)).all())

@@ -21,8 +21,10 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from xorlab.components import data_files
 from xorlab.components.activations import ACTIVATIONS, Activation
 from xorlab.components.arithmetics import Arithmetic
+from xorlab.components.datasets import DATASETS, DataSet
 from xorlab.components.initializers import INITIALIZERS, Initializer
 from xorlab.components.optimizers import OPTIMIZERS, Optimizer, Update
 from xorlab.components.steps import Step
@@ -36,7 +38,12 @@ STEP = 1e-6
 WRONG = 1e-5
 """A derivative that differs by more than this from differences of `STEP`, relative to 1 plus its size, is wrong."""
 
-TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "initializer": INITIALIZERS, "optimizer": OPTIMIZERS}
+TABLES: dict[str, dict[str, Any]] = {
+    "data": DATASETS,
+    "activation": ACTIVATIONS,
+    "initializer": INITIALIZERS,
+    "optimizer": OPTIMIZERS,
+}
 BUILT_IN = {kind: tuple(table) for kind, table in TABLES.items()}
 
 
@@ -105,6 +112,27 @@ def activation(
 
     entry = Activation(build=build, second=second, pieces=pieces, saturates=saturates, linear=linear)
     _register("activation", name, entry, (f, df, d2f))
+
+
+def data(name: str, X: Any, y: Any) -> None:
+    """Register data, as ``data=own data.name=NAME`` on the command line and ``data=NAME`` in Python.
+
+    Parameters
+    ----------
+    name : its name
+    X, y : (N, D) points and (N,) targets: labels 0 and 1, or real numbers for ``loss=mse arch.output=linear``
+
+    Raises
+    ------
+    SpecError
+        Where the arrays do not fit, or the name has other data already.
+    """
+    X, y = data_files.checked(X, y, f"data {name}")
+    source = f"# {data_files.digest(X, y)}"
+    known = REGISTERED.get(("data", name))
+    if known is not None and known.source != f"{source}\n":
+        raise SpecError(f"data {name} has other numbers already; take another name")
+    _register("data", name, DataSet(make=lambda spec, random: (X.copy(), y.copy())), (), source)
 
 
 def initializer(name: str, draw: Callable[[RandomState, tuple[int, ...], int, int], Array]) -> None:
@@ -249,11 +277,11 @@ def modules(sources: Iterable[str | None]) -> tuple[str, ...] | None:
     return None if "__main__" in found else tuple(sorted(found))
 
 
-def _register(kind: str, name: str, entry: Any, functions: tuple[Callable[..., Any] | None, ...]) -> None:
+def _register(kind: str, name: str, entry: Any, functions: tuple[Callable[..., Any] | None, ...], *texts: str) -> None:
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or name in BUILT_IN[kind]:
         raise SpecError(f"{kind} must have a name of letters, digits and _ that is not taken; got {name!r}")
-    texts = [text for function in functions for text in _sources(function, f"{kind} {name}", set())]
-    text = "\n".join(dict.fromkeys(texts)) + "\n"
+    own = [text for function in functions for text in _sources(function, f"{kind} {name}", set())]
+    text = "\n".join(dict.fromkeys([*texts, *own])) + "\n"
     module = sys._getframe(2).f_globals["__name__"]
     TABLES[kind][name] = entry
     REGISTERED[kind, name] = Own(module, text, hashlib.sha256(text.encode()).hexdigest()[:16])

@@ -53,10 +53,12 @@ class Loss:
     floor : floor(share, span), the least mean loss of one output for a group of points, by the share of ones among
         them and the distance of the targets
     outputs, targets : those that it takes
+    chance : chance(y), the least mean loss of one output for real targets y; None where targets must be labels
     """
 
     objective: Callable[[str, str], Objective]
     floor: Callable[[float, float], float]
+    chance: Callable[[Array], float] | None = None
     outputs: tuple[str, ...] = tuple(OUTPUTS)
     targets: tuple[str, ...] = tuple(TARGETS)
 
@@ -257,10 +259,15 @@ LOSSES: dict[str, Loss] = {
         outputs=("sigmoid",),
         targets=("binary",),
     ),
-    "mse": Loss(objective=_mse, floor=lambda share, span: span * span * (share * (1.0 - share))),
+    "mse": Loss(
+        objective=_mse,
+        floor=lambda share, span: span * span * (share * (1.0 - share)),
+        chance=lambda y: float(y.var()),
+    ),
     "mae": Loss(
         objective=partial(_through, _ABSOLUTE),
         floor=lambda share, span: span * min(share, 1.0 - share),
+        chance=lambda y: float(np.abs(y - np.median(y)).mean()),
     ),
     "hinge": Loss(
         objective=partial(_through, _HINGE),

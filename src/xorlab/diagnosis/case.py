@@ -127,7 +127,9 @@ def examine(trained: Trained) -> Case:
         chance=np.broadcast_to(chance, R),
         linear=not arch.hidden or ACTIVATIONS[arch.activation].linear,
         balanced=np.broadcast_to((moments == 0.0).all(axis=0), R),
-        partitions=partitions(position(arch.output, targets, trained.logits)),
+        partitions=partitions(position(arch.output, targets, trained.logits))
+        if all(datasets.labelled(spec.data) for spec in specs)
+        else [()] * R,
         resting=none,
         falling=none,
         overshooting=none,

@@ -55,11 +55,15 @@ def name(level: float) -> str:
 
 def spectrum(spec: RunSpec) -> dict[str, float]:
     """Return the levels of a run's data and loss by name: ``{"ln2": 0.6931…, "0.477": …, "0.347": …}``."""
-    return _spectrum(spec.data, spec.loss)
+    return of(spec.data, spec.loss)
 
 
 @cache
-def _spectrum(data: DataSpec, loss: str) -> dict[str, float]:
+def of(data: DataSpec, loss: str) -> dict[str, float]:
+    """Return the levels of data and a loss by name; for targets that are no labels only that of chance."""
     _, y = datasets.load(data)
+    chance = LOSSES[loss].chance
+    if chance is not None and not datasets.labelled(data):
+        return {name(chance(y)): chance(y)}
     low, high = TARGETS[data.targets]
     return {name(level): level for level in levels(int(y.sum()), int((1 - y).sum()), loss, high - low)}

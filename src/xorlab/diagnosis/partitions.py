@@ -41,7 +41,8 @@ def _groups(N: int, bits: bytes) -> Partition:
 def text(data: DataSpec, partition: Partition) -> str | None:
     """Write a partition as in ``{00,01,10}|{11}``; None where it is empty."""
     X, _ = datasets.load(data)
-    names = ["".join(str(int(x > 0.0)) for x in point) for point in X]
+    bits = np.isin(X, (-1.0, 0.0, 1.0)).all()
+    names = ["".join(str(int(x > 0.0)) for x in point) if bits else str(n) for n, point in enumerate(X, start=1)]
     groups = ("{" + ",".join(names[point] for point in group) + "}" for group in partition)
     return "|".join(groups) or None
 

@@ -42,7 +42,8 @@ class Verdict:
         undecided or diverged
     level : the level at which it is stuck, None where it is not stuck at one
     final_loss : the loss at the final parameters; NaN where not even the first was finite
-    accuracy : the share of points on the right side of p = 1/2; an undecided point counts half
+    accuracy : the share of points on the right side of p = 1/2; an undecided point counts half. NaN where the targets
+        are no labels
     epochs_to_converge : the first epoch from which the loss stays low; None where the run did not converge
     cause : why it did not converge, a key of `causes.CAUSES`; None where it did
     evidence : what the cause rests on
@@ -76,7 +77,8 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     Parameters
     ----------
     trained : R runs of one shape
-    converged_below : a run has converged if its loss is below this and every point is on its side with a margin
+    converged_below : a run has converged if its loss is below this and every point is on its side with a margin. Where
+        the targets are no labels it has converged if its loss is below this times that of chance.
     """
     R = len(trained.specs)
     if R % PAD:  # a run's evidence has the bits it has alone where R is a multiple of `PAD`
@@ -84,9 +86,13 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     times = np.array([effective_time(*pair) for pair in zip(trained.specs, trained.epochs.tolist(), strict=True)])
     near = tolerance(times)
     right = _right(trained)
-    converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
+    labels = np.array([datasets.labelled(spec.data) for spec in trained.specs])
+    chance = [max(spectrum(spec).values(), default=0.0) for spec in trained.specs]
+    low = converged_below * np.where(labels, 1.0, chance)
+    converged = (trained.final_loss < low) & ((right >= MARGIN).all(axis=1) | ~labels)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
-    reached = _reached(trained, converged_below)
+    accuracy[~labels] = np.nan
+    reached = _reached(trained, low)
     case = examine(trained)
     open_ = ~converged & np.array([word == "epochs" for word in trained.stopped])
     ahead = forecast(case, np.flatnonzero(open_))
@@ -134,9 +140,9 @@ def _right(trained: Trained) -> Array:
     return (2.0 * y - 1.0) * (position(spec.arch.output, spec.data.targets, trained.logits) - 0.5)
 
 
-def _reached(trained: Trained, converged_below: float) -> NDArray[np.int64]:
-    """Find the first epoch from which the loss stays below `converged_below`, (R,)."""
-    high = ~(trained.losses < converged_below) & ~np.isnan(trained.losses)
+def _reached(trained: Trained, low: Array) -> NDArray[np.int64]:
+    """Find the first epoch from which the loss stays below `low` (R,), (R,)."""
+    high = ~(trained.losses < low[:, None]) & ~np.isnan(trained.losses)
     E = high.shape[1]
     return np.where(high.any(axis=1), E - high[:, ::-1].argmax(axis=1), 0)
 

@@ -11,7 +11,7 @@ from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.levels import MOST_POINTS, name, spectrum
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
 from xorlab.spec import RunSpec
-from xorlab.spec.text import title
+from xorlab.spec.text import data_name, title
 
 MOST_PREDICTIONS = 16
 """Predictions are listed for this many points; the rest are only counted."""
@@ -41,6 +41,9 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     loss = f"{verdict.final_loss:.4f}"
     if verdict.outcome == "converged":
         since = f"The loss stays low from epoch {verdict.epochs_to_converge} on and ended at {loss}."
+        if not datasets.labelled(spec.data):
+            (chance,) = spectrum(spec).values()
+            return f"Converged: the loss is {verdict.final_loss / chance:.1%} of that of a constant output. {since}"
         return f"Converged: every point is on the right side of {_boundary(spec)}. {since}"
     if verdict.outcome == "diverged":
         return f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs."
@@ -59,7 +62,9 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     level = name(verdict.level)
     named = _named(level)
     xor = spec.loss == "bce" and datasets.truth_table(spec.data) in (datasets.XOR, datasets.XNOR)
-    meaning = LEVEL_MEANS[level] if xor else f"{named[0].upper()}{named[1:]} is a level of {spec.data.name}."
+    meaning = LEVEL_MEANS[level] if xor else f"{named[0].upper()}{named[1:]} is a level of {data_name(spec)}."
+    if not datasets.labelled(spec.data):
+        meaning = "This is the loss of the best constant output, so the network has learnt nothing from its inputs."
     return f"Stuck at {named}: the loss came to rest at {loss}. {meaning}"
 
 
@@ -86,8 +91,10 @@ def _between_levels(spec: RunSpec, loss: float) -> str:
     levels = spectrum(spec)
     highest = max(levels.values(), default=0.0)
     few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
+    if not datasets.labelled(spec.data):
+        return f"A constant output can reach {highest:.4f}; for real targets xorlab knows no other level."
     if few or loss > highest:
-        return f"This is not a level of {spec.data.name}."
+        return f"This is not a level of {data_name(spec)}."
     return (
         f"This is below {_named(name(highest))}, but with more than {MOST_POINTS} points xorlab does not name the "
         "lower levels."
@@ -106,6 +113,13 @@ def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
     p = position(spec.arch.output, spec.data.targets, logits)
     low, high = TARGETS[spec.data.targets]
     called = "p" if spec.arch.output == "sigmoid" else "output"
+    if not datasets.labelled(spec.data):
+        for x, target, value in list(zip(X, y, p, strict=True))[:MOST_PREDICTIONS]:
+            point = ", ".join(f"{item:g}" for item in x.round(3))
+            yield f"({point})  target {target:g}  output = {value:.6f}"
+        if len(X) > MOST_PREDICTIONS:
+            yield f"… the outputs of {len(X)} points are off by {np.abs(p - y).max():.3g} at most"
+        return
     right = (p > 0.5) == (y > 0.5)
     sides = np.where(np.abs(p - 0.5) < UNDECIDED, "undecided", np.where(right, "right", "wrong"))
     for x, target, value, side in list(zip(X, y, p, sides, strict=True))[:MOST_PREDICTIONS]:
@@ -169,7 +183,7 @@ def table(verdict: Verdict, *, epochs: int) -> dict[str, str]:
     plateaus = {f"epochs near {_named(level)}": f"{count:,}" for level, count in evidence.epochs_at.items() if count}
     return {
         "final loss": f"{verdict.final_loss:.6g}",
-        "accuracy": f"{verdict.accuracy:.0%}",
+        **({"accuracy": f"{verdict.accuracy:.0%}"} if np.isfinite(verdict.accuracy) else {}),
         "epochs": f"{epochs:,}",
         **plateaus,
         **{key: f"{value:.4g}" for key, value in numbers.items() if np.isfinite(value)},

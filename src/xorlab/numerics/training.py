@@ -21,6 +21,8 @@ BLOCK = 256
 """Epochs between two checks for runs that have stopped."""
 CACHE = 2**22
 """Bytes that the arrays of one ensemble may take, about a core's share of the caches."""
+MEMORY = 2**29
+"""Bytes that the arrays of one ensemble may take where a single run needs more than its share of the caches."""
 HISTORY = 2**28
 """Bytes that the losses of one ensemble may take."""
 
@@ -49,7 +51,7 @@ def chunk(spec: RunSpec) -> int:
     """Return how many runs of this shape to train together, so that their arrays fit the caches and `HISTORY`."""
     samples = len(datasets.load(spec.data)[0])
     per_run = 8 * (3 * parameter_count(spec) + 5 * samples * sum(spec.units[1:]))
-    most = max(HISTORY // (8 * spec.epochs), PAD)
+    most = max(min(HISTORY // (8 * spec.epochs), MEMORY // per_run), PAD)
     return min(int(np.clip(CACHE // per_run, 64, 4096)), most) // PAD * PAD
 
 

@@ -18,7 +18,7 @@ from xorlab.figures.movie import Reel, film
 from xorlab.numerics.snapshots import histories
 from xorlab.runs import single
 from xorlab.spec import RunSpec
-from xorlab.spec.text import differing, title
+from xorlab.spec.text import DIGESTS, differing, title
 from xorlab.statistics.settings import label
 
 FRAMES = 48
@@ -130,7 +130,7 @@ def _numbers(epochs: Epochs, runs: Sequence[Run]) -> list[int]:
 def _distinguish(runs: Sequence[Run]) -> list[str]:
     """Name each run by the parameters that differ between the runs, or by its id where none does."""
     parameters = [run.spec.parameters() for run in runs]
-    keys = [key for key in differing(parameters) if key != "init.sha256"]
+    keys = [key for key in differing(parameters) if key not in DIGESTS]
     names = []
     for run, own in zip(runs, parameters, strict=True):
         mine = [key for key in keys if key in own]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from xorlab import rules
-from xorlab.components import functions
+from xorlab.components import data_files, functions
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.datasets import DATASETS, ENCODINGS, load
+from xorlab.components.datasets import DATASETS, ENCODINGS, labelled, load
 from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.components.losses import LOSSES
 from xorlab.components.optimizers import OPTIMIZERS
@@ -82,7 +82,10 @@ def _settle(part: Part, group: str, table: Mapping[str, Component]) -> None:
 @dataclass(frozen=True, kw_only=True)
 @_with_parameters(DATASETS)
 class DataSpec(Part):
-    """The data: a data set, the encoding of its inputs, the targets of its labels, and its parameters."""
+    """The data: a data set, the encoding of its inputs, the targets of its labels, and its parameters.
+
+    A file is identified by the sha256 of its numbers, so its name and form do not change the run's identity.
+    """
 
     name: str = "xor"
     encoding: str = "binary"
@@ -92,6 +95,11 @@ class DataSpec(Part):
         _settle(self, "data", DATASETS)
         rules.choice("data.encoding", self.encoding, ENCODINGS)
         rules.choice("data.targets", self.targets, TARGETS)
+        if self.name == "file" and self.sha256 is None:
+            if not isinstance(self.path, str):
+                raise SpecError(f"data.path must name a .csv or .npz file; got {self.path!r}")
+            object.__setattr__(self, "sha256", data_files.read(self.path, self.target))
+            object.__setattr__(self, "path", str(Path(self.path).resolve()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +215,8 @@ class RunSpec:
     def __post_init__(self) -> None:
         rules.choice("loss", self.loss, LOSSES)
         self._settle_output()
-        names = {"activation": self.arch.activation, "initializer": self.init.name, "optimizer": self.optimizer.name}
+        names = {"activation": self.arch.activation, "data": self.data.name}
+        names |= {"initializer": self.init.name, "optimizer": self.optimizer.name}
         object.__setattr__(self, "source", functions.source(names))
         object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
         if self.batch_size != "full":
@@ -231,6 +240,12 @@ class RunSpec:
     def _settle_output(self) -> None:
         """Refuse a loss, an output and targets that don't go together."""
         loss, output, targets = LOSSES[self.loss], self.arch.output, self.data.targets
+        if not labelled(self.data) and (loss.chance is None or output != "linear" or targets != "binary"):
+            real = " or ".join(name for name, each in LOSSES.items() if each.chance is not None)
+            raise SpecError(
+                f"targets other than 0 and 1 need loss={real}, arch.output=linear and data.targets=binary; "
+                f"got loss={self.loss}, arch.output={output} and data.targets={targets}"
+            )
         if output not in loss.outputs:
             choices = " or ".join(loss.outputs)
             raise SpecError(f"loss={self.loss} needs arch.output={choices}; got arch.output={output}")
@@ -282,6 +297,8 @@ class RunSpec:
         """The sha256 of the sorted-key JSON of the specification and the version of the numerics."""
         content = self.nested()
         content["init"].pop("path", None)
+        for key in ("path", "target"):
+            content["data"].pop(key, None)
         for (*group, key), default in LATER.items():
             part = content[group[0]] if group else content
             if part.get(key) == default:

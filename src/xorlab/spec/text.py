@@ -7,13 +7,13 @@ import re
 import shlex
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from xorlab.components import functions
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
-from xorlab.spec.runspec import PARTS, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.runspec import PARTS, RunSpec
 
 PROGRAM = "XORLAB_PROGRAM"
 """The environment variable that holds how the command that trains is typed, where that is not ``python train.py``."""
@@ -31,6 +31,12 @@ def _kinds(cls: type, prefix: str) -> dict[str, type]:
         found[prefix + item.name] = plain[0] if len(plain) == 1 and plain[0] in (float, int, bool) else str
     return found
 
+
+DIGESTS = ("data.sha256", "init.sha256", "source")
+"""The parameters that follow from others and are not typed."""
+
+KINDS = {"init": "initializer"}
+"""The kinds of `components.functions` whose names are not those of the configuration."""
 
 PARAMETERS: dict[str, type] = _kinds(RunSpec, "")
 """Every parameter a specification can have, in its order, with the type of its column."""
@@ -84,7 +90,12 @@ def title(spec: RunSpec) -> str:
     optimizer = f"{spec.optimizer.name} lr={spec.lr:g}"
     output = "" if spec.arch.output == "sigmoid" else f" with {spec.arch.output} output"
     network = f"{units} {spec.arch.activation}{output}"
-    return f"{network}, {spec.data.name}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
+    return f"{network}, {data_name(spec)}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
+
+
+def data_name(spec: RunSpec) -> str:
+    """Return the name of a run's data; of a file, the file's name."""
+    return Path(spec.data.path).name if spec.data.path else spec.data.name
 
 
 def overrides(spec: RunSpec) -> list[str]:
@@ -94,15 +105,17 @@ def overrides(spec: RunSpec) -> list[str]:
     """
     plain = RunSpec()
     groups = {key: getattr(spec, key).name for key in ("data", "init", "optimizer")}
-    chosen = [f"{key}={name}" for key, name in groups.items() if name != getattr(plain, key).name]
-    required = {key: "-" for key, value in INITIALIZERS[spec.init.name].defaults.items() if value is None}
-    init = InitSpec(**{"name": spec.init.name, **required})
-    near = replace(
-        plain, data=DataSpec(name=spec.data.name), init=init, optimizer=OptimizerSpec(name=spec.optimizer.name)
-    ).parameters()
-    values = {key: value for key, value in spec.parameters().items() if near.get(key) != value}
-    values.pop("init.sha256", None)
-    values.pop("source", None)
+    chosen: list[str] = []
+    near = {**plain.parameters(), "init.biases": INITIALIZERS[spec.init.name].biases}
+    for key, name in groups.items():
+        kind = KINDS.get(key, key)
+        near |= {f"{key}.{each}": value for each, value in functions.TABLES[kind][name].defaults.items()}
+        near[f"{key}.name"] = name
+        if name not in functions.BUILT_IN[kind]:
+            chosen += [f"{key}=own", f"{key}.name={name}"]
+        elif name != getattr(plain, key).name:
+            chosen.append(f"{key}={name}")
+    values = {key: value for key, value in spec.parameters().items() if near.get(key) != value and key not in DIGESTS}
     chosen += [f"use={module}" for module in dict.fromkeys(each.module for each in functions.registered(spec.source))]
     return chosen + [f"{key}={typed(value)}" for key, value in values.items()]
 

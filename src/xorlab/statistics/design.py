@@ -12,8 +12,9 @@ from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.datasets import XNOR, XOR, truth_table
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.diagnosis import theory
-from xorlab.diagnosis.levels import spectrum
-from xorlab.spec import DataSpec, InitSpec, RunSpec
+from xorlab.diagnosis.levels import of
+from xorlab.errors import XorlabError
+from xorlab.spec import DataSpec, InitSpec
 from xorlab.spec.text import PARAMETERS
 from xorlab.statistics.rates import counted
 from xorlab.statistics.settings import numbered
@@ -45,7 +46,7 @@ def factors(runs: pd.DataFrame, given: Sequence[str] = ()) -> list[str]:
 
 
 def levels(runs: pd.DataFrame) -> dict[str, float]:
-    """Name the levels at which the loss of `runs` can come to rest, highest first.
+    """Name the levels at which the loss of `runs` can come to rest, highest first; without those of data that is gone.
 
     Parameters
     ----------
@@ -55,7 +56,10 @@ def levels(runs: pd.DataFrame) -> dict[str, float]:
     keys = [key for key in PARAMETERS if key in runs and (key == "loss" or key.startswith("data."))]
     found: dict[str, float] = {}
     for row in runs[keys].drop_duplicates().dropna(subset="loss").to_dict("records"):
-        found |= spectrum(RunSpec(data=DataSpec(**_data(row)), loss=row["loss"]))
+        try:
+            found |= of(DataSpec(**_data(row)), row["loss"])
+        except XorlabError:  # a file of data that is no longer there
+            continue
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
