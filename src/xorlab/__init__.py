@@ -24,7 +24,11 @@ if not TYPE_CHECKING:  # so that a wrong name is an error to type checkers
             raise AttributeError(f"module 'xorlab' has no attribute {name!r}")
         from importlib import import_module
 
-        home = "xorlab.components.functions" if name in ("activation", "data", "initializer", "optimizer") else "xorlab.api"
+        home = (
+            "xorlab.components.functions"
+            if name in ("activation", "data", "initializer", "optimizer")
+            else "xorlab.api"
+        )
         globals()[name] = getattr(import_module(home), name)
         return globals()[name]
 

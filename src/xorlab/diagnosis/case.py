@@ -36,7 +36,8 @@ class Case:
     X, y : their data, (N, D, R) and (N, R), or (N, D, 1) and (N, 1) where they share it
     theta, gradient : (P, R) arrays, the final parameters and the gradient there
     network : the networks there, see `curvature.Pass`
-    states : for each hidden layer the states of its units, (H, R), see `units`; empty without a kink
+    states : for each hidden layer the states of its units, (H, R), see `units`; (0, R) for one without a kink,
+        empty where none has one
     kink : (R,) whether a pre-activation or the loss is on a kink
     hessian : (R, P, P) array; None where the network is too large
     eigenvalues : (R, P) array of the Hessian's, ascending; (R, 1) NaN where the network is too large
@@ -94,11 +95,13 @@ def examine(trained: Trained) -> Case:
     X, y = _data(trained)
     network = curvature.run(arch, loss, theta, X, y, targets=targets)
     P, R = theta.shape
-    kinks = [layer for layer in (states(arch, z) for z in network.z) if layer.size]
+    kept = curvature.trained(arch, specs[0].units)
+    layers = [states(arch, z, layer) for layer, z in enumerate(network.z)]
     none = np.zeros(R, dtype=bool)
     kink = none.copy()
-    for z in network.z if kinks else ():
-        kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
+    for z, layer in zip(network.z, layers, strict=True):
+        if layer.size:
+            kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
     bend = objective(loss, arch.output, targets).kink
     if bend is not None:
         kink |= (np.abs(bend(network.last, y[:, None])) < ON_KINK).any(axis=(0, 1))
@@ -116,16 +119,16 @@ def examine(trained: Trained) -> Case:
         theta=theta,
         gradient=curvature.gradient(network),
         network=network,
-        states=kinks,
+        states=layers if any(layer.size for layer in layers) else [],
         kink=kink,
         hessian=hessian,
-        eigenvalues=np.full((R, 1), np.nan) if hessian is None else curvature.eigenvalues(hessian),
+        eigenvalues=np.full((R, 1), np.nan) if hessian is None else curvature.eigenvalues(hessian[:, kept][:, :, kept]),
         lr=np.array([spec.lr if plain else np.nan for spec in specs]),
         rate=np.array([spec.lr * optimizer.gain(spec.optimizer) for spec in specs]),
         limit=np.array([optimizer.limit(spec.optimizer) / spec.lr for spec in specs]),
         updates=np.maximum(trained.epochs * batches, 1),
         chance=np.broadcast_to(chance, R),
-        linear=not arch.hidden or ACTIVATIONS[arch.activation].linear,
+        linear=all(ACTIVATIONS[name].linear for name in arch.activations),
         balanced=np.broadcast_to((moments == 0.0).all(axis=0), R),
         partitions=partitions(position(arch.output, targets, trained.logits))
         if all(datasets.labelled(spec.data) for spec in specs)

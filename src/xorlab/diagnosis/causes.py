@@ -19,7 +19,7 @@ from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.diagnosis.forecast import ABOVE, NOTICEABLE
 from xorlab.numerics import curvature
-from xorlab.numerics.network import pack, views
+from xorlab.numerics.network import activations, pack, views
 from xorlab.numerics.trained import take
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec
@@ -85,7 +85,7 @@ def _linear_model(case: Case) -> Mask:
 def _one_unit(case: Case) -> Mask:
     """One monotone hidden unit: its network has the sides of a straight line, and no line does better than p = 1/2."""
     arch = case.trained.specs[0].arch
-    return case.balanced & (arch.hidden == (1,) and ACTIVATIONS[arch.activation].monotone)
+    return case.balanced & (arch.hidden == (1,) and ACTIVATIONS[arch.activations[0]].monotone)
 
 
 def _oscillating(case: Case) -> Mask:
@@ -114,8 +114,8 @@ def _reversed(case: Case) -> Mask:
         product = (gradient * case.gradient).sum(axis=0)
         difference = np.sqrt(((gradient - case.gradient) ** 2).sum(axis=0))
     crossed = _none(case)
-    if ACTIVATIONS[spec.arch.activation].pieces is not None:
-        for z, later in zip(case.network.z, after.z, strict=True):
+    for z, later, name in zip(case.network.z, after.z, spec.arch.activations, strict=True):
+        if ACTIVATIONS[name].pieces is not None:
             crossed |= ((z > 0.0) != (later > 0.0)).any(axis=(0, 1))
     norm = case.gradient_norm
     turned = (norm > ZERO_GRADIENT) & (product < 0.0) & (difference > 1.9 * norm)
@@ -139,6 +139,19 @@ def _over_the_losses_kink(case: Case) -> Mask:
         after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y, targets=spec.data.targets)
         y = case.y[:, None]
         return np.asarray(((kink(case.network.last, y) > 0.0) != (kink(after.last, y) > 0.0)).any(axis=(0, 1)))
+
+
+def _no_bias(case: Case) -> Mask:
+    """Without biases a point whose inputs are all 0 gives z = 0 at the output, and that is not its label's output."""
+    spec = case.trained.specs[0]
+    at_zero = np.zeros((1, 1, len(spec.arch.hidden)))
+    for layer, build in enumerate(activations(spec.arch)):
+        build(np.zeros((1, 1, 1)), at_zero[..., layer : layer + 1], np.empty((1, 1, 1)))()
+    if spec.arch.bias or at_zero.any():
+        return _none(case)
+    fixed = float(position(spec.arch.output, spec.data.targets, np.zeros(())))
+    wrong = (case.X == 0.0).all(axis=1) & (np.abs(fixed - case.y) >= 0.5)
+    return np.broadcast_to(wrong.any(axis=0), case.resting.shape)
 
 
 def _tied_units(case: Case) -> Mask:
@@ -181,15 +194,16 @@ def _dead_layer(arch: ArchSpec, X: Array, theta: Array) -> Mask:
 
 def _all_dead(case: Case) -> Mask:
     """Every unit of some hidden layer is dead."""
-    dead = [(layer == "dead").all(axis=0) for layer in case.states]
+    dead = [(layer == "dead").all(axis=0) for layer in case.states if layer.size]
     return np.asarray(np.logical_or.reduce([_none(case), *dead]))
 
 
 def _affine_collapse(case: Case) -> Mask:
     """No unit is split by the data, so the network is affine on it; or every unit's slope is the same at all points."""
-    if case.states:
+    arch = case.trained.specs[0].arch
+    if case.states and all(layer.size for layer in case.states):
         straight = [(layer != "split").all(axis=0) for layer in case.states]
-    elif case.network.slope and not ACTIVATIONS[case.trained.specs[0].arch.activation].saturates:
+    elif case.network.slope and not any(ACTIVATIONS[name].saturates for name in arch.activations):
         straight = [(np.ptp(slope, axis=0) < STRAIGHT).all(axis=0) for slope in case.network.slope]
     else:
         return _none(case)
@@ -207,9 +221,9 @@ def _saturated_output(case: Case) -> Mask:
 
 def _saturated(case: Case) -> Mask:
     """Some unit is saturated at two points or more."""
-    if not ACTIVATIONS[case.trained.specs[0].arch.activation].saturates:
-        return _none(case)
-    flat = [((slope < SATURATED).sum(axis=0) >= 2).any(axis=0) for slope in case.network.slope]
+    named = zip(case.trained.specs[0].arch.activations, case.network.slope, strict=True)
+    slopes = [slope for name, slope in named if ACTIVATIONS[name].saturates]
+    flat = [((slope < SATURATED).sum(axis=0) >= 2).any(axis=0) for slope in slopes]
     return np.asarray(np.logical_or.reduce([_none(case), *flat]) & case.resting)
 
 
@@ -281,6 +295,12 @@ CAUSES: dict[str, Cause] = {
         criterion=_oscillating,
         why="The steps are too large: they overshoot instead of following the gradient down.",
         helps="a lower lr",
+    ),
+    "no_bias": Cause(
+        criterion=_no_bias,
+        why="The network has no biases, so at the point whose inputs are all 0 its output is fixed, and not at the "
+        "label's value. No weights can change that.",
+        helps="biases: arch.bias=true",
     ),
     "tied_units": Cause(
         criterion=_tied_units,
