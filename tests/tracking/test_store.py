@@ -140,3 +140,22 @@ def test_pages_open_the_training_runs():
     runs = f"http://127.0.0.1:5000/#/experiments/1/runs{query}&viewStateShareKey=runs"
     assert store.page("sqlite:///x.db", "1") == runs
     assert store.page("http://host:80/", "1", "ab") == f"http://host:80/#/experiments/1/runs/ab{query}"
+
+
+def test_another_program_s_database_is_refused_and_left_as_it_is(tmp_path):
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE mine (a)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"other\.db, which holds another program's tables \(mine\)"):
+        store.ready(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_newer_schema_is_not_called_out_of_date(store_uri):
+    with sqlite3.connect(store_uri.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+    connection.close()
+    with pytest.raises(StoreError, match=r"its schema is of another MLflow"):
+        store.ready(store_uri)

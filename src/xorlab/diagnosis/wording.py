@@ -48,9 +48,8 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
             (chance,) = spectrum(spec).values()
             return f"Converged: the loss is {verdict.final_loss / chance:.1%} of that of a constant output. {since}"
         return f"Converged: every point is on the right side of {_boundary(spec)}. {since}"
-    if verdict.outcome == "diverged":
-        return f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs."
-    moving = {
+    not_at_rest = {
+        "diverged": f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs.",
         "at_target": f"Reached its goal: the loss came down to {loss}, its target, and the run stopped after {epochs} "
         "epochs.",
         "descending": f"Descending: the loss is {loss} after {epochs} epochs. Ten times the epochs will lower it "
@@ -58,8 +57,8 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
         "undecided": f"Undecided: the loss is {loss} after {epochs} epochs. They do not tell whether it will fall or "
         "rest.",
     }
-    if verdict.outcome in moving:
-        return moving[verdict.outcome]
+    if verdict.outcome in not_at_rest:
+        return not_at_rest[verdict.outcome]
     if verdict.level is None:
         return f"Stuck at {loss}. {_between_levels(spec, verdict.final_loss)}"
     level = name(verdict.level)

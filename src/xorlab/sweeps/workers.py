@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -133,10 +133,11 @@ def _serve(connection: Connection) -> None:
     # Ctrl-C reaches the whole process group, and is for the driver to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_driver, daemon=True).start()
-    connection.send(True)
-    while True:
-        function, arguments, keywords = connection.recv()
-        connection.send(function(*arguments, **keywords))
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the driver has died
+        connection.send(True)
+        while True:
+            function, arguments, keywords = connection.recv()
+            connection.send(function(*arguments, **keywords))
 
 
 def _end_with_driver() -> None:

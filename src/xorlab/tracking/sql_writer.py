@@ -5,13 +5,16 @@ import logging
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from xorlab.tracking import artifacts, datasets, schema
+from xorlab.tracking.passwords import shown
 from xorlab.tracking.records import BEGUN, PARENT, Data, Record, now
 
 LONGEST_KEY = 250
@@ -20,6 +23,11 @@ LONGEST_VALUES = {"params": 6_000, "tags": 8_000}
 
 COUNTED = 7
 """Hexadecimal digits at the beginning of a run's id that count the runs of a writer."""
+
+BACKOFF = (1, 2, 4, 8, 15, 30)
+"""Seconds between attempts to reach a database server that went away: a minute in all."""
+GONE = ("OperationalError", "AdminShutdown", "CannotConnectNow", "CrashShutdown")
+"""The names of psycopg's errors for a server that stops, starts or has gone."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +73,8 @@ class SqlWriter:
         """Add the rest of `record` to an open run and end it. Its name, params, tags and metrics are replaced."""
         artifacts.write(self.artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
         inputs = schema.INPUTS.c
-        with self._engine.begin() as connection:
+
+        def finish(connection: sa.Connection) -> None:
             _replace_texts(connection, run_id, record)
             if connection.scalar(sa.select(inputs.input_uuid).where(inputs.destination_id == run_id)) is None:
                 self._insert_inputs(connection, {run_id: record})
@@ -73,6 +82,8 @@ class SqlWriter:
                 connection.execute(sa.delete(table).where(table.c.run_uuid == run_id))
             _insert_metrics(connection, {run_id: record})
             connection.execute(_ending(run_id, record.status, record.end))
+
+        self._patiently(finish)
 
     def describe(self, run_id: str, record: Record) -> None:
         """Replace the name, the params and these tags of an open run."""
@@ -100,10 +111,31 @@ class SqlWriter:
             artifacts.write(self._artifact_uri(parent), {BEGUN: "\n".join(runs).encode()}, tracking_uri=self._uri)
         for run_id, record in runs.items():
             artifacts.write(self._artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
-        with self._engine.begin() as connection:
-            self._insert_runs(connection, runs)
-            _insert_metrics(connection, runs)
+
+        def insert(connection: sa.Connection) -> None:
+            # Where the server went away at the commit, the rows may be there already: all of them or none.
+            first = sa.select(schema.RUNS.c.run_uuid).where(schema.RUNS.c.run_uuid == next(iter(runs)))
+            if connection.scalar(first) is None:
+                self._insert_runs(connection, runs)
+                _insert_metrics(connection, runs)
+
+        self._patiently(insert)
         return list(runs)
+
+    def _patiently(self, work: Callable[[sa.Connection], None]) -> None:
+        """Do work in a transaction; where the database server goes away, try again for a minute."""
+        for seconds in (*BACKOFF, None):
+            try:
+                with self._engine.begin() as connection:
+                    work(connection)
+            except Exception as error:
+                if seconds is None or self._engine.dialect.name == "sqlite" or not _is_gone(error):
+                    raise
+                if seconds == BACKOFF[0]:
+                    print(f"{shown(self._uri)} does not answer; trying again for a minute", file=sys.stderr)
+                time.sleep(seconds)
+            else:
+                return
 
     def clean(self, run_id: str) -> None:
         """Remove the files of a sweep's runs that were killed before their rows were written."""
@@ -212,6 +244,11 @@ class SqlWriter:
             columns.experiment_id == self._experiment_id, columns.digest.in_({digest for _, digest in rows})
         )
         return {(name, digest): uuid for name, digest, uuid in connection.execute(query)}
+
+
+def _is_gone(error: Exception) -> bool:
+    """Tell whether an error means that the server is not there now; COPY raises the driver's own."""
+    return isinstance(error, sa.exc.OperationalError) or type(error).__name__ in GONE
 
 
 def _ending(run_id: str, status: str, end: int) -> sa.Update:

@@ -127,6 +127,10 @@ def reported(uri: str) -> Iterator[None]:
         if not isinstance(error, _kinds_of_failure()):
             raise
         reason = without_passwords(str(error).strip().partition("\n")[0], [uri, uri.rstrip("/")])
+        if "out-of-date database schema" in reason:  # MLflow says so of a newer one too
+            reason = (
+                "its schema is of another MLflow; install the one that made it, or run `mlflow db upgrade` if it is old"
+            )
         raise StoreError(f"tracking.uri must name a store that works; got {shown(uri)}: {reason}") from error
 
 
@@ -191,7 +195,19 @@ def _prepare_file(uri: str) -> None:
     if not os.access(path, os.W_OK):
         raise StoreError(f"tracking.uri must name a file that can be written; got {shown(uri)}")
     if engine(uri) is None:
+        _refuse_strangers(uri)
         _open(uri)
+
+
+def _refuse_strangers(uri: str) -> None:
+    """Refuse a database that has tables and none of MLflow's: adding them is for its owner to decide."""
+    database = _engine(uri)
+    tables = sa.inspect(database).get_table_names()
+    if tables and schema.revision(database) is None:
+        raise StoreError(
+            f"tracking.uri must name a store of MLflow's; got {shown(uri)}, which holds another program's tables "
+            f"({', '.join(sorted(tables)[:3])}). Name another one, or add MLflow's with `mlflow db upgrade`"
+        )
 
 
 def _prepare_database(uri: str) -> None:
@@ -201,6 +217,7 @@ def _prepare_database(uri: str) -> None:
     if engine(uri) is None:
         name = hashlib.sha256(uri.encode()).hexdigest()[:16]
         with FileLock(Path(tempfile.gettempdir()) / f"xorlab-{name}.lock"):
+            _refuse_strangers(uri)
             _open(uri)
 
 
