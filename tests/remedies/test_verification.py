@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from xorlab.numerics.training import train
-from xorlab.remedies.verification import compare, compare_environments, describe
+from xorlab.remedies.verification import compare, compare_environments, describe, reasons
 from xorlab.spec import RunSpec
 
 
@@ -82,3 +82,14 @@ def test_environments_side_by_side():
         ("python", "3.12.1", "3.12.1", ""),
         ("machine", "not recorded", "m", "unknown"),
     ]
+
+
+def test_only_a_native_run_may_differ_because_of_the_platform():
+    differing = ["numpy", "machine", "commit"]
+    assert reasons("native", differing).startswith(
+        "Possible reasons: numpy, machine, commit. The last bits of a native"
+    )
+    assert reasons("native", ["commit"]) == "Possible reasons: commit."
+    assert reasons("portable", differing).endswith("machine. Possible reasons: commit.")
+    assert reasons("portable", ["numpy"]).endswith("machine. The reason lies elsewhere.")
+    assert reasons("native", []) == reasons("portable", []) == "The environment is the same: it is not the reason."

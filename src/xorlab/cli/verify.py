@@ -35,6 +35,5 @@ def _verify(options: argparse.Namespace) -> int:
     terminal.show(Table(("", "recorded", "today", ""), rows))
     if comparison.identical:
         return 0
-    differing = ", ".join(name for name, *_, word in rows if word)
-    print(f"Possible reasons: {differing}." if differing else "The environment is the same: it is not the reason.")
+    print(verification.reasons(run.spec.numerics, [name for name, *_, word in rows if word]))
     return 1

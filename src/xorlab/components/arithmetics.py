@@ -60,14 +60,13 @@ def _logistic(z: Array, p: Array) -> Step:
 
 def _softplus(z: Array, value: Array, slope: Array) -> Step:
     """max(z, 0) + ln(1 + exp(-|z|)), which can't overflow; the slope is exp(z - value)."""
-    positive = np.empty_like(z)
 
     def step() -> None:
         np.copysign(z, MINUS, slope)
         np.exp(slope, slope)
         np.log1p(slope, slope)
-        np.maximum(z, ZERO, out=positive)
-        np.add(positive, slope, value)
+        np.maximum(z, ZERO, out=value)
+        np.add(value, slope, value)
         np.subtract(z, value, slope)
         np.exp(slope, slope)
 

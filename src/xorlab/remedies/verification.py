@@ -1,6 +1,6 @@
 """Does a recorded run reproduce? Train it again from its record and compare every recorded loss, bit for bit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +141,30 @@ def compare_environments(recorded: Mapping[str, str], today: Mapping[str, str]) 
     for key, now in today.items():
         then = recorded.get(key, "not recorded")
         yield key, then, now, "" if then == now else "unknown" if key not in recorded else "differs"
+
+
+PLATFORM = ("numpy", "python", "libc", "machine")
+"""What makes no difference to a portable run."""
+
+
+def reasons(numerics: str, differing: Sequence[str]) -> str:
+    """Say why a run may differ from its record.
+
+    Parameters
+    ----------
+    numerics : the run's
+    differing : what is not as it was recorded, as `compare_environments` yields it
+    """
+    if not differing:
+        return "The environment is the same: it is not the reason."
+    if numerics == "portable":
+        others = ", ".join(name for name in differing if name not in PLATFORM)
+        said = f"Possible reasons: {others}." if others else "The reason lies elsewhere."
+        return f"A portable run has the same bits with every {', '.join(PLATFORM)}. {said}"
+    said = f"Possible reasons: {', '.join(differing)}."
+    if not set(PLATFORM) & set(differing):
+        return said
+    return f"{said} The last bits of a native run depend on them; numerics=portable has the same bits everywhere."
 
 
 def _shown(loss: float) -> str:

@@ -96,11 +96,12 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the tags numerics, numpy, python and machine: what else may change the last bits of a run."""
+    """Return the tags numerics, numpy, python, libc and machine: what else may change the last bits of a run."""
     return {
         "numerics": str(NUMERICS),
         "numpy": np.__version__,
         "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()).strip() or "not glibc",
         "machine": machine(),
     }
 
