@@ -233,3 +233,12 @@ def test_points_thin_a_sweep_that_is_logged_at_every_tenth_epoch(store_uri, tmp_
     assert (thin["epoch"] > 1000).sum() > 2
     by_client(monkeypatch)
     assert_frame_equal(thin, runs.curves(table, store_uri, points=20))
+
+
+def test_a_run_from_before_a_setting_has_its_default(client, store_uri):
+    xor = client.create_experiment("xorlab")
+    stock(client, xor, "old", params={"lr": "0.1", "seed": "0"}, tags={"spec": "a", "numerics": "2"})
+    stock(client, xor, "new", params={"lr": "0.1", "seed": "1", "numerics": "portable"}, tags={"numerics": "2"})
+    found = runs.load(store_uri)
+    assert found["numerics"].tolist() == ["native", "portable"]
+    assert found["numerics_version"].tolist() == ["2", "2"]

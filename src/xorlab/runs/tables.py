@@ -10,6 +10,7 @@ from xorlab.errors import XorlabError
 from xorlab.runs.columns import typed
 from xorlab.runs.parts import KIND, Parts, joined, log_spaced_epochs
 from xorlab.runs.reader import experiment_id, open_reader
+from xorlab.spec.runspec import LATER
 from xorlab.spec.text import PARAMETERS
 from xorlab.tracking import store
 from xorlab.tracking.provenance import COMMIT
@@ -170,6 +171,7 @@ def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
         part[part["run_id"].isin(info.index)].pivot(index="run_id", columns="key", values="value").reindex(info.index)
         for part in (parts.params, parts.tags, parts.metrics)
     )
+    params = params.fillna({".".join(path): default for path, default in LATER.items()})
     metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
     metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
     tags = tags.rename(columns={"numerics": VERSION})
