@@ -3,6 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.random import RandomState
+from scipy.stats import kstest
 
 from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
@@ -244,3 +245,20 @@ def test_a_file_that_changed_since_the_specification_is_refused(tmp_path):
     np.savez(tmp_path / "weights.npz", W1=np.zeros((2, 3)), W2=np.ones((3, 1)))
     with pytest.raises(SpecError, match="must be the file of the specification"):
         initialize(init, (2, 3, 1), RandomState(0))
+
+
+def test_biases_have_a_law_of_their_own():
+    drawn = {
+        name: initialize(InitSpec(biases=name, bias=0.5), (2, 4000, 1), RandomState(0))
+        for name in ("constant", "normal", "uniform")
+    }
+    np.testing.assert_array_equal(drawn["constant"]["b1"], 0.5)
+    assert kstest(drawn["normal"]["b1"], "norm", (0.0, 0.5)).pvalue > 1e-3
+    assert kstest(drawn["uniform"]["b1"], "uniform", (-0.5, 1.0)).pvalue > 1e-3
+    for parameters in drawn.values():
+        np.testing.assert_array_equal(parameters["W1"], initialize(InitSpec(), (2, 4000, 1), RandomState(0))["W1"])
+
+
+def test_uniform_between_two_numbers():
+    W = initialize(InitSpec(name="uniform_between", low=1.0, high=3.0), (100, 40, 1), RandomState(0))["W1"]
+    assert kstest(W.ravel(), "uniform", (1.0, 2.0)).pvalue > 1e-3

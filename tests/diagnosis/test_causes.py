@@ -264,3 +264,20 @@ def test_a_cause_says_what_it_means_in_sentences(name):
     assert all(re.fullmatch(r"[A-Z\"l].*", sentence) for sentence in cause.why.removesuffix(".").split(". "))
     assert cause.why.endswith(".")
     assert (cause.helps is None) == (name == "unknown")
+
+
+def test_without_biases_no_weights_fit_the_point_at_zero():
+    """A relu or tanh network without biases says p = 1/2 at (0, 0); of a sigmoid's units this is not so."""
+    for activation, cause in (("relu", True), ("tanh", True), ("sigmoid", False)):
+        spec = RunSpec(arch=ArchSpec(activation=activation, bias=False), epochs=500, lr=1.0)
+        assert (ended(spec).cause == "no_bias") == cause
+    fits = RunSpec(arch=ArchSpec(activation="tanh", bias=False, output="linear"), loss="mse", epochs=500)
+    assert ended(fits).cause != "no_bias"
+
+
+def test_a_step_over_the_kink_of_a_loss_is_no_oscillation():
+    """The gradient of mae does not fade, so the loss jumps about its level at any lr; no cause may blame lambda_max."""
+    spec = RunSpec(arch=ArchSpec(output="linear"), loss="mae", lr=0.01, seed=3, epochs=5000)
+    found = ended(spec)
+    assert found.outcome == "stuck_0.250"
+    assert found.cause not in ("oscillating", "slow")

@@ -26,6 +26,12 @@ PLAIN = {
 }
 
 
+def lists(arch):
+    """The activation of each layer by its formula."""
+    names = [arch.activation] * len(arch.hidden) if isinstance(arch.activation, str) else arch.activation
+    return [*map(PLAIN.__getitem__, names), None]
+
+
 def plain_loss(theta, arch, loss, data, targets="binary"):
     """The mean loss of one network and its least |pre-activation|, by plain matrix products."""
     (X, y), hidden = data, arch.hidden
@@ -34,11 +40,11 @@ def plain_loss(theta, arch, loss, data, targets="binary"):
         W = theta[start : start + fan_in * fan_out].reshape(fan_in, fan_out)
         b = theta[start + fan_in * fan_out : start + (fan_in + 1) * fan_out]
         start += (fan_in + 1) * fan_out
-        z = a @ W + b
+        z = a @ W + b * arch.bias
         if layer < len(units) - 1:
             if arch.activation in KINKED:
                 near = min(near, np.abs(z).min())
-            a = PLAIN[arch.activation](z)
+            a = lists(arch)[layer - 1](z)
     z = z[:, 0]
     o = {"sigmoid": 1.0 / (1.0 + np.exp(-z)), "linear": z, "tanh": np.tanh(z)}[arch.output]
     t = y if targets == "binary" else 2.0 * y - 1.0
@@ -101,6 +107,28 @@ def test_derivatives_are_the_differences_of_a_plain_loss(activation, loss, outpu
         np.testing.assert_allclose(gradients[:, run], gradient, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(hessians[run], H, rtol=1e-4, atol=5e-6)
     assert compared >= RUNS // 2
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        ArchSpec(hidden=(2, 3), activation=("tanh", "softplus")),
+        ArchSpec(hidden=(2, 3), activation="tanh", bias=False),
+        ArchSpec(hidden=(3,), activation="sigmoid", bias=False),
+    ],
+)
+def test_layers_of_their_own_and_no_biases(arch):
+    """Without biases the loss, its gradient and its Hessian know nothing of those rows of theta."""
+    theta, (X, y) = made(arch.hidden), points()
+    way = curvature.run(arch, "bce", theta, X[..., None], y[:, None])
+    gradients, hessians = curvature.gradient(way), curvature.hessian(way)
+    kept = curvature.trained(arch, (2, *arch.hidden, 1))
+    assert kept.sum() == len(theta) - (0 if arch.bias else sum(arch.hidden) + 1)
+    for run in range(RUNS):
+        gradient, H = differences(lambda moved: plain_loss(moved, arch, "bce", (X, y))[0], theta[:, run], 2e-4)
+        assert not gradient[~kept].any()
+        np.testing.assert_allclose(gradients[:, run], gradient, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(hessians[run], H, rtol=1e-4, atol=5e-6)
 
 
 def test_each_run_has_its_own_data():

@@ -200,3 +200,30 @@ def test_the_hand_made_solution():
 def test_unpacked_parameters_are_arrays_of_their_own():
     theta = np.arange(39.0).reshape(13, 3)
     assert not any(np.shares_memory(array, theta) for array in network.unpack(theta, (2, 3, 1)).values())
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        ArchSpec(hidden=(3, 2), activation=("tanh", "softplus")),
+        ArchSpec(hidden=(3,), activation="tanh", bias=False),
+        ArchSpec(hidden=WIDE, activation="tanh", bias=False),
+    ],
+)
+def test_gradients_with_an_activation_for_each_layer_and_without_biases(arch):
+    units = network.sizes(INPUTS, arch)
+    theta = network.pack(parameters(units), units)
+    net, gradient = build(arch, "bce", theta, *data(4))
+    net.forward()
+    net.backward()
+    np.testing.assert_allclose(gradient, numerical_gradient(net, theta), rtol=1e-6, atol=1e-9)
+    biases = [matrix[-1] for matrix in network.views(gradient, units)]
+    assert all(bias.any() == arch.bias for bias in biases)
+
+
+def test_leaky_relu_has_the_slope_of_its_setting():
+    arch, units = ArchSpec(hidden=(1,), activation="leaky_relu", leaky_slope=0.3), (2, 1, 1)
+    drawn = {"W1": np.ones((8, 2, 1)), "b1": np.zeros((8, 1)), "W2": np.ones((8, 1, 1)), "b2": np.zeros((8, 1))}
+    logits = network.evaluate(arch, drawn, np.array([[1.0, 1.0], [-1.0, -1.0]]))
+    np.testing.assert_allclose(logits, [[2.0, -0.6]] * 8, rtol=1e-15)
+    assert network.views(np.zeros((5, 8)), units)[0].shape == (3, 1, 8)

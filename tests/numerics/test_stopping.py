@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from xorlab.diagnosis.verdict import diagnose
 from xorlab.numerics import training
 from xorlab.numerics.ensemble import Ensemble, kernel
 from xorlab.numerics.network import pack
@@ -202,3 +203,30 @@ def test_progress_adds_up_to_all_epochs(epochs):
     assert epochs == 1 or set(trained.stopped) == {"non_finite", "target_loss", "epochs"}
     assert sum(calls) == 4 * epochs + 5
     assert min(calls) > 0
+
+
+@pytest.mark.parametrize(
+    ("goal", "target", "measure"),
+    [
+        ("target_rmse", 0.2, lambda error: np.sqrt(np.mean(error**2)) <= 0.2),
+        ("target_max_error", 0.4, lambda error: np.max(np.abs(error)) <= 0.4),
+        ("target_accuracy", 1.0, lambda error: (np.abs(error) < 0.5).all()),
+    ],
+)
+@pytest.mark.parametrize("way", [("bce", "sigmoid", "binary"), ("mse", "tanh", "bipolar")], ids=str)
+def test_a_run_stops_at_the_first_epoch_that_reaches_its_goal(goal, target, measure, way):
+    """The outputs after every epoch, from runs that end there; a run beside it without a goal goes on."""
+    loss, output, targets = way
+    same = {"loss": loss, "lr": 1.0 if output == "sigmoid" else 0.1, "seed": 3}
+    same |= {"arch": ArchSpec(activation="tanh", output=output), "data": DataSpec(targets=targets)}
+    span = 1.0 if targets == "binary" else 2.0
+    trained = train([RunSpec(epochs=600, **{goal: target}, **same), RunSpec(epochs=600, **same)])
+    assert trained.stopped == (goal, "epochs")
+    ends = train([RunSpec(epochs=epoch, **same) for epoch in range(1, int(trained.epochs[0]))])
+    o = 1.0 / (1.0 + np.exp(-ends.logits)) if output == "sigmoid" else (np.tanh(ends.logits) + 1.0) / 2.0
+    scale = 1.0 if goal == "target_accuracy" else span
+    met = [bool(measure(scale * (row - [0.0, 1.0, 1.0, 0.0]))) for row in o]
+    assert met.index(True) == len(met) - 1
+    np.testing.assert_array_equal(trained.logits[0], ends.logits[-1])
+    (verdict, _) = diagnose(trained)
+    assert (verdict.outcome, verdict.goal, verdict.epochs_to_converge) == ("converged", goal, trained.epochs[0] - 1)

@@ -27,6 +27,7 @@ def test_the_defaults_are_the_notebook_run():
         "arch.activation": "relu",
         "arch.relu_grad_at_zero": 0.0,
         "arch.output": "sigmoid",
+        "arch.bias": True,
         "init.name": "normal",
         "init.biases": "zero",
         "init.std": 1.0,
@@ -135,6 +136,18 @@ def test_whatever_decides_the_numbers_is_in_the_identity():
         {"batch_size": 1, "shuffle": True},
         {"epochs": 9_999},
         {"target_loss": 0.1},
+        {"target_rmse": 0.1},
+        {"target_max_error": 0.1},
+        {"target_accuracy": 1.0},
+        {"arch": ArchSpec(bias=False)},
+        {"arch": ArchSpec(activation="leaky_relu")},
+        {"arch": ArchSpec(activation="leaky_relu", leaky_slope=0.2)},
+        {"arch": ArchSpec(hidden=(3, 3), activation=("tanh", "relu"))},
+        {"arch": ArchSpec(hidden=(3, 3), activation=("relu", "tanh"))},
+        {"init": InitSpec(biases="constant", bias=0.1)},
+        {"init": InitSpec(biases="normal", bias=0.1)},
+        {"init": InitSpec(name="uniform_between")},
+        {"init": InitSpec(name="uniform_between", low=-1.0)},
         {"seed": 43},
     ]
     identities = {RunSpec(**other).identity for other in others}
@@ -147,6 +160,12 @@ def test_a_later_setting_at_its_default_is_no_part_of_the_identity():
     assert RunSpec.from_mapping(before) == RunSpec()
     assert RunSpec().parameters()["arch.output"] == "sigmoid"
     assert RunSpec(arch=ArchSpec(output="sigmoid")).identity == RunSpec().identity
+
+
+def test_a_list_of_one_activation_is_that_activation():
+    same = ArchSpec(hidden=(3, 3), activation=["relu", "relu"])
+    assert same == ArchSpec(hidden=(3, 3))
+    assert ArchSpec(activation="leaky_relu").leaky_slope == 0.01
 
 
 def test_specifications_are_values():
@@ -190,6 +209,20 @@ def test_specifications_are_values():
         ({"batch_size": "half"}, r"batch_size must be full or a whole number; got 'half'"),
         ({"shuffle": "yes"}, r"shuffle must be true or false; got 'yes'"),
         ({"target_loss": 0.0}, r"target_loss must be positive; got 0\.0"),
+        ({"target_accuracy": 1.5}, r"target_accuracy must be at most 1; got 1\.5"),
+        ({"target_rmse": -1}, "target_rmse must be positive; got -1"),
+        ({"arch": {"bias": 0}}, "arch.bias must be true or false; got 0"),
+        ({"arch": {"leaky_slope": 0.1}}, r"arch.leaky_slope belongs to leaky_relu; got 0\.1 with relu"),
+        ({"arch": {"activation": "leaky_relu", "leaky_slope": 1}}, "arch.leaky_slope must be below 1; got 1"),
+        ({"arch": {"activation": ["tanh", "relu"]}}, ".* must have a name for each of the 1 hidden layers; got 2"),
+        (
+            {"arch": {"activation": ["tanh"], "hidden": [2, 2]}},
+            ".* of the 2 hidden layers; got 1",
+        ),
+        ({"init": {"biases": "normal"}}, "init.biases=normal needs init.bias, their standard deviation"),
+        ({"init": {"bias": 1.0}}, "init.bias belongs to init.biases=constant, normal, uniform; got 1.0 with"),
+        ({"init": {"biases": "uniform", "bias": 0}}, "init.bias must be positive; got 0"),
+        ({"init": {"name": "uniform_between", "low": 2.0}}, "init.low must be below init.high; got 2 and 1"),
         ({"arch": {"hidden": [0]}}, r"a width in arch\.hidden must be at least 1; got 0"),
         ({"arch": {"hidden": 3}}, r"arch\.hidden must be a list of widths.*; got 3"),
         ({"arch": {"hidden": "33"}}, r"arch\.hidden must be a list of widths.*; got '33'"),
@@ -201,7 +234,10 @@ def test_specifications_are_values():
         ({"init": {"name": "nope"}}, r"init\.name must be one of normal, .*; got 'nope'"),
         ({"init": {"std": 0.0}}, r"init\.std must be positive; got 0\.0"),
         ({"init": {"gain": 1.0}}, r"init\.gain does not belong to init=normal; got 1\.0"),
-        ({"init": {"biases": "ones"}}, r"init\.biases must be one of zero, drawn; got 'ones'"),
+        (
+            {"init": {"biases": "ones"}},
+            "init.biases must be one of zero, drawn, .*; got 'ones'",
+        ),
         ({"init": {"path": "w.npz"}}, r"init\.path does not belong to init=normal; got w\.npz"),
         ({"init": {"name": "file"}}, r"init\.path must name an \.npz file .*; got None"),
         ({"init": {"name": "file", "path": "no.npz"}}, r"init\.path must name a readable \.npz file; got 'no\.npz'"),

@@ -16,6 +16,7 @@ from xorlab.components.steps import HALF, ONE, ZERO, Step, sigmoid
 Array = NDArray[np.float64]
 
 LEAK = 0.01
+"""The default slope of leaky ReLU below 0."""
 ROOT_TWO_PI = float(np.sqrt(2.0 * np.pi))
 
 
@@ -29,7 +30,8 @@ class Activation:
         slope = f'(z)
     second : z -> f''(z), of any shape; 0 at a kink
     settings : the names of the fields of `arch` that `build` takes by keyword
-    pieces : if f is linear on both sides of a kink at 0, its slopes on the left and on the right; otherwise None
+    pieces : if f is linear on both sides of a kink at 0, its slopes on the left and on the right with the default
+        settings; otherwise None
     saturates : whether f' goes to 0 at both ends, so that a unit can get stuck at either
     linear : whether f is linear everywhere, so that the network computes an affine function
     """
@@ -64,10 +66,10 @@ def _relu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic, relu_grad
     return step
 
 
-def _leaky_relu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
-    """a = z where z > 0, otherwise 0.01 z."""
+def _leaky_relu(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic, leaky_slope: float) -> Step:
+    """a = z where z > 0, otherwise `leaky_slope` times z."""
     mask = np.empty_like(z, dtype=bool)
-    rise, leak = np.array(1.0 - LEAK), np.array(LEAK)
+    rise, leak = np.array(1.0 - leaky_slope), np.array(leaky_slope)
 
     def step() -> None:
         np.greater(z, ZERO, mask)
@@ -150,7 +152,7 @@ def _sigmoid_second(z: Array) -> Array:
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(build=_relu, second=np.zeros_like, settings=("relu_grad_at_zero",), pieces=(0.0, 1.0)),
-    "leaky_relu": Activation(build=_leaky_relu, second=np.zeros_like, pieces=(LEAK, 1.0)),
+    "leaky_relu": Activation(build=_leaky_relu, second=np.zeros_like, settings=("leaky_slope",), pieces=(LEAK, 1.0)),
     "elu": Activation(build=_elu, second=lambda z: np.where(z > 0.0, 0.0, np.exp(np.minimum(z, 0.0)))),
     "gelu": Activation(build=_gelu, second=lambda z: (2.0 - z * z) * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)),
     "softplus": Activation(build=_softplus, second=lambda z: sigmoid(z) * sigmoid(-z)),

@@ -219,9 +219,9 @@ def use(module: str) -> None:
         raise XorlabError(f"use must name a module that registers functions, as by xl.activation; {module} has none")
 
 
-def source(names: Mapping[str, str]) -> str | None:
-    """Name the registered functions among these names by kind, each with its digest; None where there are none."""
-    found = [(kind, name, REGISTERED[kind, name]) for kind, name in sorted(names.items()) if (kind, name) in REGISTERED]
+def source(names: Iterable[tuple[str, str]]) -> str | None:
+    """Name the registered functions among these kinds and names, each with its digest; None where there are none."""
+    found = [(*each, REGISTERED[each]) for each in sorted(set(names)) if each in REGISTERED]
     return " ".join(f"{kind}.{name}={own.digest}" for kind, name, own in found) or None
 
 

@@ -80,8 +80,15 @@ class Initializer(Component):
     law: str | None = None
 
 
-BIASES = ("zero", "drawn")
-"""Initial biases are 0 (zero), or drawn from the distribution of the weights (drawn)."""
+BIASES: dict[str, Callable[[RandomState, int, Any], Array] | None] = {
+    "zero": None,
+    "drawn": None,
+    "constant": lambda rng, count, bias: np.full(count, bias),
+    "normal": lambda rng, count, bias: bias * rng.standard_normal(count),
+    "uniform": lambda rng, count, bias: bias * (2.0 * rng.random_sample(count) - 1.0),
+}
+"""Initial biases are 0 (zero), drawn from the distribution of the weights (drawn), or have a law of their own: by the
+stream, their number and the setting `init.bias`."""
 
 INITIALIZERS: dict[str, Initializer] = {
     "normal": Initializer(
@@ -89,6 +96,10 @@ INITIALIZERS: dict[str, Initializer] = {
     ),
     "uniform": Initializer(
         draw=_uniform(lambda fan_in, fan_out, init: init.limit), parameters={"limit": positive(1.0)}, law="uniform"
+    ),
+    "uniform_between": Initializer(
+        draw=lambda rng, shape, fan_in, fan_out, init: init.low + (init.high - init.low) * rng.random_sample(shape),
+        parameters={"low": number(0.0), "high": number(1.0)},
     ),
     "xavier_uniform": Initializer(
         draw=_uniform(lambda fan_in, fan_out, init: init.gain * sqrt(6.0 / (fan_in + fan_out))),

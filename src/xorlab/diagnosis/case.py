@@ -34,7 +34,8 @@ class Case:
     X, y : their data, (N, D, R) and (N, R), or (N, D, 1) and (N, 1) where they share it
     theta, gradient : (P, R) arrays, the final parameters and the gradient there
     network : the networks there, see `curvature.Pass`
-    states : for each hidden layer the states of its units, (H, R), see `units`; empty without a kink
+    states : for each hidden layer the states of its units, (H, R), see `units`; (0, R) for one without a kink,
+        empty where none has one
     kink : (R,) whether a pre-activation or the loss is on a kink
     eigenvalues : (R, P) array of the Hessian's, ascending; (R, 1) NaN where the network is too large
     lr : (R,) array; NaN where the update is not plain gradient descent on all samples
@@ -73,10 +74,12 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
     X, y = _data(trained)
     network = curvature.run(arch, loss, theta, X, y, targets=targets)
     P, R = theta.shape
-    kinks = [layer for layer in (states(arch, z) for z in network.z) if layer.size]
+    kept = curvature.trained(arch, specs[0].units)
+    layers = [states(arch, z, layer) for layer, z in enumerate(network.z)]
     kink = np.zeros(R, dtype=bool)
-    for z in network.z if kinks else ():
-        kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
+    for z, layer in zip(network.z, layers, strict=True):
+        if layer.size:
+            kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
     bend = objective(loss, arch.output, targets).kink
     if bend is not None:
         kink |= (np.abs(bend(network.last, y[:, None])) < ON_KINK).any(axis=(0, 1))
@@ -88,9 +91,9 @@ def examine(trained: Trained, *, resting: Mask, level: Array, tolerance: Array) 
         theta=theta,
         gradient=curvature.gradient(network),
         network=network,
-        states=kinks,
+        states=layers if any(layer.size for layer in layers) else [],
         kink=kink,
-        eigenvalues=curvature.eigenvalues(curvature.hessian(network))
+        eigenvalues=curvature.eigenvalues(curvature.hessian(network)[:, kept][:, :, kept])
         if P <= MOST_PARAMETERS
         else np.full((R, 1), np.nan),
         lr=np.array([spec.lr if plain else np.nan for spec in specs]),

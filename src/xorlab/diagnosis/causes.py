@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.losses import objective
+from xorlab.components.outputs import position
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.numerics import curvature
-from xorlab.numerics.network import views
+from xorlab.numerics.network import activations, views
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -86,8 +87,8 @@ def _reversed(case: Case) -> Mask:
         product = (gradient * case.gradient).sum(axis=0)
         difference = np.sqrt(((gradient - case.gradient) ** 2).sum(axis=0))
     crossed = _none(case)
-    if ACTIVATIONS[spec.arch.activation].pieces is not None:
-        for z, later in zip(case.network.z, after.z, strict=True):
+    for z, later, name in zip(case.network.z, after.z, spec.arch.activations, strict=True):
+        if ACTIVATIONS[name].pieces is not None:
             crossed |= ((z > 0.0) != (later > 0.0)).any(axis=(0, 1))
     norm = case.gradient_norm
     turned = (norm > ZERO_GRADIENT) & (product < 0.0) & (difference > 1.9 * norm)
@@ -113,6 +114,19 @@ def _over_the_losses_kink(case: Case) -> Mask:
         return np.asarray(((kink(case.network.last, y) > 0.0) != (kink(after.last, y) > 0.0)).any(axis=(0, 1)))
 
 
+def _no_bias(case: Case) -> Mask:
+    """Without biases a point whose inputs are all 0 gives z = 0 at the output, and that is not its label's output."""
+    spec = case.trained.specs[0]
+    at_zero = np.zeros((1, 1, len(spec.arch.hidden)))
+    for layer, build in enumerate(activations(spec.arch)):
+        build(np.zeros((1, 1, 1)), at_zero[..., layer : layer + 1], np.empty((1, 1, 1)))()
+    if spec.arch.bias or at_zero.any():
+        return _none(case)
+    fixed = float(position(spec.arch.output, spec.data.targets, np.zeros(())))
+    wrong = (case.X == 0.0).all(axis=1) & (np.abs(fixed - case.y) >= 0.5)
+    return np.broadcast_to(wrong.any(axis=0), case.resting.shape)
+
+
 def _tied_units(case: Case) -> Mask:
     """In every hidden layer of two units or more, all have the same weights in and out."""
     W = views(case.theta, case.trained.specs[0].units)
@@ -127,22 +141,22 @@ def _tied_units(case: Case) -> Mask:
 
 def _all_dead(case: Case) -> Mask:
     """Every unit of some hidden layer is dead."""
-    dead = [(layer == "dead").all(axis=0) for layer in case.states]
+    dead = [(layer == "dead").all(axis=0) for layer in case.states if layer.size]
     return np.asarray(np.logical_or.reduce([_none(case), *dead]))
 
 
 def _affine_collapse(case: Case) -> Mask:
     """No unit is split by the data, so the network is affine on it."""
-    if not case.states:
+    if not case.states or not all(layer.size for layer in case.states):
         return _none(case)
     return np.asarray(np.logical_and.reduce([case.resting, *((layer != "split").all(axis=0) for layer in case.states)]))
 
 
 def _saturated(case: Case) -> Mask:
     """Some unit is saturated at two points or more."""
-    if not ACTIVATIONS[case.trained.specs[0].arch.activation].saturates:
-        return _none(case)
-    flat = [((slope < SATURATED).sum(axis=0) >= 2).any(axis=0) for slope in case.network.slope]
+    named = zip(case.trained.specs[0].arch.activations, case.network.slope, strict=True)
+    slopes = [slope for name, slope in named if ACTIVATIONS[name].saturates]
+    flat = [((slope < SATURATED).sum(axis=0) >= 2).any(axis=0) for slope in slopes]
     return np.asarray(np.logical_or.reduce([_none(case), *flat]) & case.resting)
 
 
@@ -204,6 +218,12 @@ CAUSES: dict[str, Cause] = {
         criterion=_oscillating,
         why="Each step of gradient descent overshoots and the next one comes back. lr is above 2 / lambda_max.",
         helps="a lower lr",
+    ),
+    "no_bias": Cause(
+        criterion=_no_bias,
+        why="The network has no biases, so at the point whose inputs are all 0 its output is fixed, and not at the "
+        "label's value. No weights can change that.",
+        helps="biases: arch.bias=true",
     ),
     "tied_units": Cause(
         criterion=_tied_units,

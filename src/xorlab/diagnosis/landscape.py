@@ -64,12 +64,17 @@ def cut(trained: Trained) -> Slice:
         raise XorlabError(f"a slice needs a network of at most {MOST_PARAMETERS} parameters; got {len(theta)}")
     X, y = (array[..., None] for array in datasets.load(spec.data, spec.numerics))
     at = curvature.run(spec.arch, spec.loss, theta, X, y, targets=spec.data.targets)
-    values, vectors = np.linalg.eigh(curvature.hessian(at)[0])
+    kept = curvature.trained(spec.arch, spec.units)
+    values, inner = np.linalg.eigh(curvature.hessian(at)[0][kept][:, kept])
+    vectors = np.zeros((len(theta), values.size))
+    vectors[kept] = inner
     steps = np.arange(-HALF, HALF + 1) / HALF * np.clip(np.sqrt(2.0 / max(values[-1], 1e-12)), *REACH)
     up, across = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
     plane = theta + vectors[:, -1:] * up + vectors[:, :1] * across
     around = curvature.run(spec.arch, spec.loss, plane, X, y, targets=spec.data.targets)
-    K, kinked = steps.size, ACTIVATIONS[spec.arch.activation].pieces is not None
+    kinked = [ACTIVATIONS[name].pieces is not None for name in spec.arch.activations]
+    before, after = ([z for z, bent in zip(run.z, kinked, strict=True) if bent] for run in (at, around))
+    K = steps.size
     return Slice(
         steps=steps,
         loss=around.loss.reshape(K, K),
@@ -78,8 +83,8 @@ def cut(trained: Trained) -> Slice:
         slopes=vectors[:, [0, -1]].T @ curvature.gradient(at)[:, 0],
         flat=int((np.abs(values) <= ROUNDING * abs(values[-1])).sum()),
         parameters=values.size,
-        margin=_margin(at.z, around.z).reshape(K, K) if kinked else np.full((K, K), np.nan),
-        kink=kinked and any(bool((np.abs(z) < ON_KINK).any()) for z in at.z),
+        margin=_margin(before, after).reshape(K, K) if before else np.full((K, K), np.nan),
+        kink=any(bool((np.abs(z) < ON_KINK).any()) for z in before),
     )
 
 

@@ -51,7 +51,7 @@ def pattern(spec: RunSpec) -> str:
     weights = np.vstack([initial["W1"], initial["W2"].T])
     if not weights.all():
         raise ValueError(f"sign patterns need weights other than 0; got init={spec.init.name} with a weight of 0")
-    relu = ACTIVATIONS[spec.arch.activation].pieces == (0.0, 1.0)
+    relu = ACTIVATIONS[spec.arch.activations[0]].pieces == (0.0, 1.0)
     dies = relu and spec.arch.relu_grad_at_zero == 0.0 and spec.data.encoding == "binary"
     signs = np.sign(weights).astype(int).T.tolist()
     return _canonical([(a, b, 0 if dies and (a, b) == (-1, -1) else out) for a, b, out in signs])

@@ -58,6 +58,8 @@ def unit_dead(init: InitSpec, *, encoding: str = "binary") -> float:
     law = INITIALIZERS[init.name].law
     if law is None:
         raise SpecError(f"init.name must draw independently from a symmetric law; got {init.name!r}")
+    if init.biases not in ("zero", "drawn"):
+        raise SpecError(f"init.biases must be zero or drawn like the weights; got {init.biases!r}")
     if init.biases == "zero":
         return {"binary": 1 / 4, "bipolar": 0.0}[encoding]
     if law == "uniform":

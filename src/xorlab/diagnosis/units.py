@@ -4,19 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
-from xorlab.numerics.network import activation
+from xorlab.numerics.network import activations
 from xorlab.spec import ArchSpec
 
 STATES = ("dead", "off", "on", "split")
 
 
-def states(arch: ArchSpec, z: NDArray[np.float64]) -> NDArray[np.str_]:
+def states(arch: ArchSpec, z: NDArray[np.float64], layer: int = 0) -> NDArray[np.str_]:
     """Name the state of each unit of a hidden layer.
 
     Parameters
     ----------
     arch : the architecture
     z : (N, H, ...) array, the layer's pre-activations at the N points
+    layer : which hidden layer, from 0
 
     Returns
     -------
@@ -31,15 +32,16 @@ def states(arch: ArchSpec, z: NDArray[np.float64]) -> NDArray[np.str_]:
     -----
     Only ReLU has dead units. With `relu_grad_at_zero` other than 0, a ReLU unit with z = 0 at some point is not dead.
     """
-    if ACTIVATIONS[arch.activation].pieces is None:
+    if ACTIVATIONS[arch.activations[layer]].pieces is None:
         return np.empty((0, *z.shape[2:]), dtype="<U5")
     slope = np.empty_like(z)
-    activation(arch)(z, np.empty_like(z), slope)()
+    activations(arch)[layer](z, np.empty_like(z), slope)()
     off, on, flat = (z <= 0.0).all(axis=0), (z > 0.0).all(axis=0), (slope == 0.0).all(axis=0)
     return np.select([off & flat, off, on], ["dead", "off", "on"], "split")
 
 
 def possible(arch: ArchSpec) -> tuple[str, ...]:
     """List the states that a unit of this architecture can be in, in the order of `STATES`."""
-    alone = set(states(arch, np.array([[-1.0, 0.0, 1.0]])).tolist())
+    z = np.array([[-1.0, 0.0, 1.0]])
+    alone = {state for layer in range(len(arch.hidden)) for state in states(arch, z, layer).tolist()}
     return tuple(state for state in STATES if alone and (state in alone or state == "split"))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.measures import MEASURES
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.components.outputs import position
 from xorlab.diagnosis.case import examine
@@ -45,6 +46,7 @@ class Verdict:
     accuracy : the share of points on the right side of p = 1/2; an undecided point counts half
     epochs_to_converge : the first epoch from which the loss stays low; None where the run did not converge
     cause : why it did not converge, a key of `causes.CAUSES`; None where it did
+    goal : the setting of the measure whose target stopped it; such a run has converged by the user's own criterion
     evidence : what the cause rests on
     """
 
@@ -55,6 +57,7 @@ class Verdict:
     epochs_to_converge: int | None
     cause: str | None
     evidence: Evidence
+    goal: str | None = None
 
 
 def effective_time(spec: RunSpec, epochs: int) -> float:
@@ -86,6 +89,8 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     right = _right(trained)
     converged = (trained.final_loss < converged_below) & (right >= MARGIN).all(axis=1)
     accuracy = np.where(np.abs(right) < UNDECIDED, 0.5, right > 0.0).mean(axis=1)
+    goals = [word if word in MEASURES else None for word in trained.stopped]
+    converged |= np.array([goal is not None for goal in goals])
     flat = _flat(trained, near, times)
     reached = _reached(trained, converged_below)
     finals, limits = trained.final_loss.tolist(), _limits(trained).tolist()
@@ -103,12 +108,18 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
             level=nearest[run] if stuck[run] else None,
             final_loss=finals[run],
             accuracy=float(accuracy[run]),
-            epochs_to_converge=int(reached[run]) if outcome == "converged" else None,
+            epochs_to_converge=_since(goals[run], trained, reached, run) if outcome == "converged" else None,
             cause=None if outcome == "converged" else causes[run],
             evidence=evidence[run],
+            goal=goals[run],
         )
         for run, outcome in enumerate(outcomes[:R])
     ]
+
+
+def _since(goal: str | None, trained: Trained, reached: NDArray[np.int64], run: int) -> int:
+    """Return the epoch at which a run converged."""
+    return int(reached[run] if goal is None else trained.epochs[run] - 1)
 
 
 def _outcome(stopped: str, converged: bool, flat: bool, level: float | None) -> str:

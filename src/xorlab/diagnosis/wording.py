@@ -39,6 +39,9 @@ UNIT_STATES = {
 def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     """Say what happened to a run of this many epochs."""
     loss = f"{verdict.final_loss:.4f}"
+    if verdict.goal is not None:
+        target = f"{verdict.goal}={getattr(spec, verdict.goal):g}"
+        return f"Converged: the run reached {target} at epoch {verdict.epochs_to_converge}. The loss there is {loss}."
     if verdict.outcome == "converged":
         since = f"The loss stays low from epoch {verdict.epochs_to_converge} on and ended at {loss}."
         return f"Converged: every point is on the right side of {_boundary(spec)}. {since}"
@@ -123,7 +126,8 @@ def _units(verdict: Verdict) -> Iterator[str]:
             if state in layer
         ]
         where = "Hidden" if len(layers) == 1 else f"In hidden layer {number},"
-        yield f"{where} {', '.join(parts)}."
+        if parts:
+            yield f"{where} {', '.join(parts)}."
 
 
 def _listed(units: list[int]) -> str:

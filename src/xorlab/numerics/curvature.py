@@ -6,13 +6,14 @@ activation, the loss has no Hessian; the result is then that of one side of the 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.losses import objective
-from xorlab.numerics.network import activation, sizes, views
+from xorlab.numerics.network import activations, sizes, views
 from xorlab.spec import ArchSpec
 
 Array = NDArray[np.float64]
@@ -25,7 +26,7 @@ class Pass:
     Attributes
     ----------
     W : each layer's matrix (n, k, R), the bias in its last row
-    A : each layer's inputs (N, n, R), the last one 1
+    A : each layer's inputs (N, n, R), the last one 1, or 0 without biases
     last : the output unit's pre-activations (N, 1, R)
     z, slope, bend : each hidden layer's pre-activations (N, H, R), and the activation's first two derivatives there
     dz, da : the derivatives of the loss with respect to a layer's pre-activations and a hidden layer's outputs
@@ -57,15 +58,14 @@ def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array, *, targets:
     """
     W = views(theta, sizes(X.shape[1], arch))
     N, R = len(X), theta.shape[1]
-    build = activation(arch)
-    A, z, slope, bend = [_with(np.broadcast_to(X, (N, X.shape[1], R)), 1.0)], [], [], []
-    for matrix in W[:-1]:
+    A, z, slope, bend = [_with(np.broadcast_to(X, (N, X.shape[1], R)), float(arch.bias))], [], [], []
+    for matrix, name, build in zip(W[:-1], arch.activations, activations(arch), strict=True):
         z.append(_forward(A[-1], matrix))
         a, d = np.empty_like(z[-1]), np.empty_like(z[-1])
         build(z[-1], a, d)()
-        A.append(_with(a, 1.0))
+        A.append(_with(a, float(arch.bias)))
         slope.append(d)
-        bend.append(ACTIVATIONS[arch.activation].second(z[-1]))
+        bend.append(ACTIVATIONS[name].second(z[-1]))
     last, labels = _forward(A[-1], W[-1]), y[:, None]
     rule = objective(loss, arch.output, targets)
     first, out = rule.first(last, labels), rule.second(last, labels)
@@ -95,6 +95,11 @@ def hessian(at: Pass) -> Array:
     columns = np.moveaxis(H, -1, 0)
     symmetric: Array = 0.5 * (columns + columns.swapaxes(1, 2))
     return symmetric
+
+
+def trained(arch: ArchSpec, units: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which rows of theta are trained, (P,): all but the biases of a network without them."""
+    return np.concatenate([np.repeat([True, arch.bias], [n * k, k]) for n, k in pairwise(units)])
 
 
 def eigenvalues(H: Array) -> Array:

@@ -1,6 +1,6 @@
 """R runs of one shape during training: their parameters, optimizer state and data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,7 +8,9 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.measures import MEASURES
 from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.components.outputs import TARGETS, position
 from xorlab.numerics.layers import order
 from xorlab.numerics.network import Network, pad, sizes
 from xorlab.spec import RunSpec
@@ -104,14 +106,17 @@ class Ensemble:
         self._whole.forward()
         return self._whole.z[-1][:, 0]
 
-    def epochs(self, rows: Array, drawn: Orders | None) -> None:
+    def epochs(self, rows: Array, drawn: Orders | None, measured: Mapping[str, Array] | None = None) -> None:
         """Train for B epochs, and write the loss before the update of each into `rows` (B, R').
 
-        `drawn` (B, N, R') holds the orders of the samples if the runs are shuffled.
+        `drawn` (B, N, R') holds the orders of the samples if the runs are shuffled. `measured` maps names in `MEASURES`
+        to arrays (B, R') for the measures before each update.
         """
         for epoch, row in enumerate(rows):
             self._whole.forward()
             row[:] = self._whole.total[0]
+            if measured:
+                self._measure({name: array[epoch] for name, array in measured.items()})
             if not self._parts:
                 self._whole.backward()
                 self._update()
@@ -119,6 +124,15 @@ class Ensemble:
             for batch in self._batches:
                 self._on(batch, None if drawn is None else drawn[epoch, batch])
         rows /= len(self._y)
+
+    def _measure(self, into: Mapping[str, Array]) -> None:
+        """Write measures (R',) of the last forward pass over all samples."""
+        spec = self.specs[0]
+        low, high = TARGETS[spec.data.targets]
+        p = position(spec.arch.output, spec.data.targets, self._whole.z[-1][:, 0])
+        y = self._y.reshape(len(self._y), -1)
+        for name, array in into.items():
+            array[:] = MEASURES[name].of(p, y, high - low)
 
     def _on(self, batch: slice, order: Orders | None) -> None:
         """Update once, from the samples in a batch, or from those in an order (B, R') if the runs are shuffled."""

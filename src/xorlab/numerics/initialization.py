@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components.initializers import INITIALIZERS
+from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.errors import SpecError
 from xorlab.numerics import weight_files, weights
 from xorlab.spec import InitSpec
@@ -40,9 +40,12 @@ def initialize(init: InitSpec, sizes: tuple[int, ...], rng: RandomState) -> dict
     parameters: dict[str, Array] = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
         parameters[f"W{layer}"] = scheme(rng, (fan_in, fan_out), fan_in, fan_out, init)
-        parameters[f"b{layer}"] = (
-            scheme(rng, (fan_out,), fan_in, fan_out, init) if init.biases == "drawn" else np.zeros(fan_out)
-        )
+        assert init.biases is not None
+        law = BIASES[init.biases]
+        if init.biases == "drawn":
+            parameters[f"b{layer}"] = scheme(rng, (fan_out,), fan_in, fan_out, init)
+        else:
+            parameters[f"b{layer}"] = np.zeros(fan_out) if law is None else law(rng, fan_out, init.bias)
     return parameters
 
 

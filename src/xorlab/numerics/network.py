@@ -1,8 +1,9 @@
 """R networks of one architecture: forward, loss and backward, with the runs axis last.
 
 A layer's weights and biases are one matrix W, with a row for each input and a last row for the bias, whose input is
-always 1. So a layer is one contraction forward and one for its gradient. All parameters of all runs are one array
-theta (P, R), and each layer is a view of its rows.
+always 1, or 0 in a network without biases: their gradient is then 0, and they stay 0. So a layer is one contraction
+forward and one for its gradient. All parameters of all runs are one array theta (P, R), and each layer is a view of
+its rows.
 
 The bits of a run do not depend on the runs beside it: elementwise operations do not mix runs, and every sum is over
 another axis, in an order that does not depend on the number of runs. NumPy would reorder such a sum only for a single
@@ -36,12 +37,12 @@ def sizes(inputs: int, arch: ArchSpec) -> tuple[int, ...]:
     return (inputs, *arch.hidden, 1)
 
 
-def activation(arch: ArchSpec, numerics: str = "native") -> Callable[[Array, Array, Array], Step]:
-    """Return build(z, a, slope) of an architecture's activation, with its settings."""
-    entry = ACTIVATIONS[arch.activation]
-    return partial(
-        entry.build, arithmetic=ARITHMETICS[numerics], **{name: getattr(arch, name) for name in entry.settings}
-    )
+def activations(arch: ArchSpec, numerics: str = "native") -> list[Callable[[Array, Array, Array], Step]]:
+    """Return build(z, a, slope) of the activation of each hidden layer, with its settings."""
+    return [
+        partial(entry.build, arithmetic=ARITHMETICS[numerics], **{name: getattr(arch, name) for name in entry.settings})
+        for entry in (ACTIVATIONS[name] for name in arch.activations)
+    ]
 
 
 def rows(units: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -124,12 +125,13 @@ class Network:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
             raise ValueError(f"theta must be (P, R) with R a multiple of {PAD}; got {theta.shape}")
-        units, activate = sizes(inputs, arch), activation(arch, numerics)
+        units, activate = sizes(inputs, arch), activations(arch, numerics)
         memory = order(units, numerics)
         products = PORTABLE if numerics == "portable" else CONTRACTIONS[memory]
         judged = objective(loss, arch.output, targets)
         self._encode = judged.encode
         self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1), order=memory)
+        self._X[:, -1] = float(arch.bias)
         self._target, self._weight = np.empty((batch, 1, R)), np.empty((batch, 1, R))
         self.total = np.empty((1, R))
         below: tuple[Array, Array] | None = None
@@ -155,7 +157,8 @@ class Network:
             self._backward = steps + self._backward
             if layer < len(arch.hidden):
                 A, slope = np.ones((batch, W.shape[1] + 1, R), order=memory), np.empty_like(z)
-                self._forward.append(activate(z, A[:, :-1], slope))
+                A[:, -1] = float(arch.bias)
+                self._forward.append(activate[layer](z, A[:, :-1], slope))
                 below = slope, dz
         measure = judged.build(z, self._target, self._weight, self.total, dz, arithmetic=ARITHMETICS[numerics])
         self._forward.append(measure)

@@ -21,7 +21,8 @@ class Trained:
     specs : R specifications
     losses : (R, E) array; column t is the loss before the update of epoch t, NaN after a run's last epoch
     epochs : (R,) ints, how many losses each run recorded
-    stopped : R words: "epochs", "target_loss", or "non_finite" where a loss or a parameter was not finite
+    stopped : R words: "epochs", the setting of the target that was reached, or "non_finite" where a loss or a parameter
+        was not finite
     initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; `final` holds the last finite parameters
     final_loss : (R,) array, the loss at the final parameters
     logits : (R, N) array, the pre-activation of the output unit for each sample, at the final parameters

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from xorlab.components import datasets
 from xorlab.components.arithmetics import ARITHMETICS
+from xorlab.components.measures import MEASURES
+from xorlab.errors import SpecError
 from xorlab.numerics.ensemble import Ensemble, Orders, kernel, orders
 from xorlab.numerics.initialization import initialize
 from xorlab.numerics.network import PAD, pack, pad, unpack
@@ -56,7 +58,13 @@ def chunk(spec: RunSpec) -> int:
 def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
     """Draw a run's initial parameters; the stream that is returned goes on to shuffle its samples."""
     rng = ARITHMETICS[spec.numerics].random(spec.seed)
-    return initialize(spec.init, spec.units, rng), rng
+    initial = initialize(spec.init, spec.units, rng)
+    if not spec.arch.bias:
+        biases = {name: array for name, array in initial.items() if name.startswith("b")}
+        if spec.init.name == "file" and any(array.any() for array in biases.values()):
+            raise SpecError(f"{spec.init.path} must hold no biases other than 0 for arch.bias=false; got some")
+        initial |= {name: np.zeros_like(array) for name, array in biases.items()}
+    return initial, rng
 
 
 def train(
@@ -126,6 +134,8 @@ class _Loop:
         R = len(specs)
         self._limits = np.array([spec.epochs for spec in specs])
         self._targets = np.array([-np.inf if spec.target_loss is None else spec.target_loss for spec in specs])
+        goals = {name: [getattr(spec, name) for spec in specs] for name in MEASURES}
+        self._goals = {name: np.array(goal, dtype=float) for name, goal in goals.items() if any(goal)}  # None is NaN
         self._streams = streams
         self._samples = len(datasets.load(specs[0].data)[0])
         self._ensemble = Ensemble(specs, theta)
@@ -133,7 +143,7 @@ class _Loop:
         self.live = np.arange(R)
         self.losses = np.empty((R, self._limits.max()))  # `_settle` writes NaN after a run's last epoch
         self.epochs = self._limits.copy()
-        self.stopped = np.full(R, "epochs", dtype="<U11")
+        self.stopped = np.full(R, "epochs", dtype="<U16")
         self.theta = theta.copy()
         self.final_loss = np.full(R, np.nan)
 
@@ -144,14 +154,15 @@ class _Loop:
         streams = [self._streams[run] for run in self.live]
         drawn = orders(streams, B, self._samples) if self._ensemble.shuffled else None
         rows = np.empty((B + 1, self._ensemble.theta.shape[1]))
-        self._ensemble.epochs(rows[:B], drawn)
+        measured = {name: np.empty_like(rows[:B]) for name in self._goals}
+        self._ensemble.epochs(rows[:B], drawn, measured)
         rows[B] = self._ensemble.losses()
         seen = rows[:, : self.live.size].T
         self._mark_lost(seen, before, drawn)
         self.losses[self.live, self._done : self._done + B] = seen[:, :B]
 
         settled = B * self.live.size
-        row, stops = self._stops(seen)
+        row, stops = self._stops(seen, measured)
         if stops.any():
             self._settle(np.flatnonzero(stops), row[stops], seen[stops], before, drawn)
             settled += int((self._limits[self.live[stops]] - self._done - B).sum())
@@ -177,18 +188,22 @@ class _Loop:
             if epoch < B:
                 again.epochs(scratch, None if drawn is None else drawn[epoch : epoch + 1])
 
-    def _stops(self, seen: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _stops(self, seen: Array, measured: dict[str, Array]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return which live runs stop, and the row of `seen` (L, B + 1) that belongs to their final parameters.
 
-        A run stops at the row that reaches its target, before the first that is not finite, or at the last.
+        A run stops at the row that reaches one of its targets, before the first that is not finite, or at the last.
         """
         B, live = seen.shape[1] - 1, self.live
         hit = _first(seen[:, :B] <= self._targets[live, None], none=B + 1)
+        by = np.full(live.size, "target_loss", dtype=self.stopped.dtype)
+        for name, goal in self._goals.items():
+            met = _first(MEASURES[name].reached(measured[name][:, : live.size].T, goal[live, None]), none=B + 1)
+            by[met < hit], hit = name, np.minimum(met, hit)
         bad = _first(~np.isfinite(seen), none=B + 1)
         diverged, reached = bad < hit, hit < bad
         row = np.where(reached, hit, np.where(diverged, np.maximum(bad - 1, 0), B))
         self.stopped[live[diverged]], self.epochs[live[diverged]] = "non_finite", self._done + bad[diverged]
-        self.stopped[live[reached]], self.epochs[live[reached]] = "target_loss", self._done + hit[reached] + 1
+        self.stopped[live[reached]], self.epochs[live[reached]] = by[reached], self._done + hit[reached] + 1
         return row, diverged | reached | (self._limits[live] == self._done + B)
 
     def _settle(

@@ -106,12 +106,12 @@ def _architectures(spec: RunSpec) -> Iterator[Remedy]:
         yield Remedy(name, override, replace(spec, arch=replace(spec.arch, hidden=hidden)))
     for activation in functions.BUILT_IN["activation"]:
         if activation != spec.arch.activation and not ACTIVATIONS[activation].linear:
-            arch = replace(spec.arch, activation=activation)
+            arch = replace(spec.arch, activation=activation, leaky_slope=None)
             yield Remedy(f"{activation} units", f"arch.activation={activation}", replace(spec, arch=arch))
 
 
 def _biases(spec: RunSpec) -> list[Remedy]:
-    if spec.init.biases == "drawn" or not INITIALIZERS[spec.init.name].draws_biases:
+    if not spec.arch.bias or spec.init.biases == "drawn" or not INITIALIZERS[spec.init.name].draws_biases:
         return []
-    drawn = replace(spec, init=replace(spec.init, biases="drawn"))
+    drawn = replace(spec, init=replace(spec.init, biases="drawn", bias=None))
     return [Remedy("biases drawn like weights", "init.biases=drawn", drawn)]

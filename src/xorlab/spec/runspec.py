@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from xorlab import rules
 from xorlab.components import functions
-from xorlab.components.activations import ACTIVATIONS
+from xorlab.components.activations import ACTIVATIONS, LEAK
 from xorlab.components.arithmetics import ARITHMETICS
 from xorlab.components.datasets import DATASETS, ENCODINGS, load
 from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.components.losses import LOSSES
+from xorlab.components.measures import MEASURES
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.components.outputs import OUTPUTS, TARGETS
 from xorlab.components.parameters import Component
@@ -29,6 +30,8 @@ NUMERICS = 2
 LATER: dict[tuple[str, ...], Any] = {
     ("data", "targets"): "binary",
     ("arch", "output"): "sigmoid",
+    ("arch", "bias"): True,
+    ("arch", "leaky_slope"): LEAK,
     ("numerics",): "native",
 }
 """Settings that came after the first identities, and the value of runs that do not have them. With it they are no part
@@ -96,19 +99,24 @@ class DataSpec(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class ArchSpec:
-    """The architecture: the widths of the hidden layers from the input on, their activation, and the output's."""
+    """The architecture: the widths of the hidden layers from the input on, their activation, the output, the biases.
+
+    `activation` is one name for all hidden layers, or one for each.
+    """
 
     hidden: tuple[int, ...] = (3,)
-    activation: str = "relu"
+    activation: str | tuple[str, ...] = "relu"
     relu_grad_at_zero: float = 0.0
+    leaky_slope: float | None = None
     output: str = "sigmoid"
+    bias: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.hidden, str) or not isinstance(self.hidden, list | tuple):
             raise SpecError(f"arch.hidden must be a list of widths, as in [3] or [5,5]; got {self.hidden!r}")
         widths = tuple(rules.integer("a width in arch.hidden", width, least=1) for width in self.hidden)
         object.__setattr__(self, "hidden", widths)
-        rules.choice("arch.activation", self.activation, ACTIVATIONS)
+        self._settle_activations()
         slope = rules.number("arch.relu_grad_at_zero", self.relu_grad_at_zero)
         if not 0.0 <= slope <= 1.0:
             raise SpecError(f"arch.relu_grad_at_zero must be from 0 to 1; got {slope:g}")
@@ -119,18 +127,45 @@ class ArchSpec:
                 "use arch.output=sigmoid"
             )
         rules.choice("arch.output", self.output, OUTPUTS)
+        rules.boolean("arch.bias", self.bias)
+
+    def _settle_activations(self) -> None:
+        """Check the activations; a list of one name is that name."""
+        given = [self.activation] if isinstance(self.activation, str) else self.activation
+        if not isinstance(given, list | tuple):
+            raise SpecError(f"arch.activation must be a name, or a list with a name for each layer; got {given!r}")
+        names = tuple(rules.choice("arch.activation", name, ACTIVATIONS) for name in given)
+        if not isinstance(self.activation, str) and len(names) != len(self.hidden):
+            raise SpecError(
+                f"arch.activation must have a name for each of the {len(self.hidden)} hidden layers; got {len(names)}"
+            )
+        if not isinstance(self.activation, str):
+            object.__setattr__(self, "activation", names if len(set(names)) > 1 else names[0] if names else "relu")
+        if "leaky_relu" in names:
+            slope = rules.number("arch.leaky_slope", LEAK if self.leaky_slope is None else self.leaky_slope, above=0.0)
+            object.__setattr__(self, "leaky_slope", rules.number("arch.leaky_slope", slope, below=1.0))
+        elif self.leaky_slope == LEAK:
+            object.__setattr__(self, "leaky_slope", None)
+        elif self.leaky_slope is not None:
+            raise SpecError(f"arch.leaky_slope belongs to leaky_relu; got {self.leaky_slope} with {', '.join(names)}")
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation of each hidden layer."""
+        return self.activation if isinstance(self.activation, tuple) else (self.activation,) * len(self.hidden)
 
 
 @dataclass(frozen=True, kw_only=True)
 @_with_parameters(INITIALIZERS)
 class InitSpec(Part):
-    """The initial weights: a scheme, its parameters, and whether biases are zero or drawn like the weights.
+    """The initial weights: a scheme, its parameters, and the biases: zero, drawn like the weights, or their own law.
 
     A file is identified by the sha256 of its bytes, so moving it does not change the run's identity.
     """
 
     name: str = "normal"
     biases: str | None = None
+    bias: float | None = None
 
     def __post_init__(self) -> None:
         _settle(self, "init", INITIALIZERS)
@@ -139,8 +174,26 @@ class InitSpec(Part):
         object.__setattr__(self, "biases", biases)
         if biases == "drawn" and not scheme.draws_biases:
             raise SpecError(f"init.biases must be zero for init={self.name}, which can't draw them; got 'drawn'")
+        self._settle_bias(biases)
+        if self.low is not None and self.low >= self.high:
+            raise SpecError(f"init.low must be below init.high; got {self.low:g} and {self.high:g}")
         if scheme.draw is None:
             self._settle_file()
+
+    def _settle_bias(self, biases: str) -> None:
+        """Check the setting of biases with a law of their own."""
+        if BIASES[biases] is None:
+            if self.bias is not None:
+                own = ", ".join(name for name, law in BIASES.items() if law)
+                raise SpecError(f"init.bias belongs to init.biases={own}; got {self.bias} with init.biases={biases}")
+            return
+        if INITIALIZERS[self.name].draw is None:
+            raise SpecError(f"init.biases must be zero for init={self.name}, which has the biases; got {biases!r}")
+        if self.bias is None:
+            means = {"constant": "their value", "normal": "their standard deviation", "uniform": "their limit"}[biases]
+            raise SpecError(f"init.biases={biases} needs init.bias, {means}")
+        above = None if biases == "constant" else 0.0
+        object.__setattr__(self, "bias", rules.number("init.bias", self.bias, above=above))
 
     def _settle_file(self) -> None:
         if not isinstance(self.path, str):
@@ -200,6 +253,9 @@ class RunSpec:
     shuffle: bool = False
     epochs: int = 10_000
     target_loss: float | None = None
+    target_rmse: float | None = None
+    target_max_error: float | None = None
+    target_accuracy: float | None = None
     seed: int = 42
     numerics: str = "native"
     source: str | None = field(default=None, init=False)
@@ -207,7 +263,9 @@ class RunSpec:
     def __post_init__(self) -> None:
         rules.choice("loss", self.loss, LOSSES)
         self._settle_output()
-        names = {"activation": self.arch.activation, "initializer": self.init.name, "optimizer": self.optimizer.name}
+        given = (self.arch.activation,) if isinstance(self.arch.activation, str) else self.arch.activation
+        names = [("activation", name) for name in given]
+        names += [("initializer", self.init.name), ("optimizer", self.optimizer.name)]
         object.__setattr__(self, "source", functions.source(names))
         object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
         if self.batch_size != "full":
@@ -223,8 +281,12 @@ class RunSpec:
                 f"a network can have {MOST_PARAMETERS:,} parameters; arch.hidden={list(self.arch.hidden)} has "
                 f"{count:,}. Give fewer or smaller widths"
             )
-        if self.target_loss is not None:
-            object.__setattr__(self, "target_loss", rules.number("target_loss", self.target_loss, above=0.0))
+        for key in ("target_loss", *MEASURES):
+            value = getattr(self, key)
+            if value is not None:
+                object.__setattr__(self, key, rules.number(key, value, above=0.0))
+        if self.target_accuracy is not None and self.target_accuracy > 1.0:
+            raise SpecError(f"target_accuracy must be at most 1; got {self.target_accuracy:g}")
         rules.seed("seed", self.seed)
         rules.choice("numerics", self.numerics, ARITHMETICS)
 

@@ -44,6 +44,7 @@ _BY_TYPE: dict[type, Callable[[str], Any]] = {
 }
 _BY_NAME: dict[str, Callable[[str], Any]] = {
     "arch.hidden": json.loads,
+    "arch.activation": lambda text: text.strip("[]").split(", ") if text.startswith("[") else text,
     "batch_size": lambda text: text if text == "full" else int(text),
 }
 """How `specification` reads a parameter: by its name where it has an entry here, else by its type."""
@@ -51,7 +52,12 @@ _BY_NAME: dict[str, Callable[[str], Any]] = {
 
 def params(spec: RunSpec) -> dict[str, str]:
     """Return the specification as MLflow's params; `specification` reads them back."""
-    return {key: str(value) for key, value in spec.parameters().items()}
+    return {key: _listed(value) if isinstance(value, list) else str(value) for key, value in spec.parameters().items()}
+
+
+def _listed(items: list[Any]) -> str:
+    """Write a list of numbers or names as ``[5, 5]`` or ``[tanh, relu]``."""
+    return f"[{', '.join(map(str, items))}]"
 
 
 def specification(params: Mapping[str, str]) -> RunSpec:
@@ -83,7 +89,9 @@ def title(spec: RunSpec) -> str:
     units = "-".join(map(str, spec.units))
     optimizer = f"{spec.optimizer.name} lr={spec.lr:g}"
     output = "" if spec.arch.output == "sigmoid" else f" with {spec.arch.output} output"
-    network = f"{units} {spec.arch.activation}{output}"
+    activation = spec.arch.activation if isinstance(spec.arch.activation, str) else "-".join(spec.arch.activation)
+    biases = "" if spec.arch.bias else " without biases"
+    network = f"{units} {activation}{output}{biases}"
     return f"{network}, {spec.data.name}, {optimizer}, {spec.init.name} init, seed={spec.seed}"
 
 
@@ -95,7 +103,9 @@ def overrides(spec: RunSpec) -> list[str]:
     plain = RunSpec()
     groups = {key: getattr(spec, key).name for key in ("data", "init", "optimizer")}
     chosen = [f"{key}={name}" for key, name in groups.items() if name != getattr(plain, key).name]
-    required = {key: "-" for key, value in INITIALIZERS[spec.init.name].defaults.items() if value is None}
+    required: dict[str, Any] = {
+        key: "-" for key, value in INITIALIZERS[spec.init.name].defaults.items() if value is None
+    }
     init = InitSpec(**{"name": spec.init.name, **required})
     near = replace(
         plain, data=DataSpec(name=spec.data.name), init=init, optimizer=OptimizerSpec(name=spec.optimizer.name)

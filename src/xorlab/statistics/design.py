@@ -105,7 +105,8 @@ def _bound(row: Mapping[Any, Any]) -> float:
     hidden = json.loads(row["arch.hidden"])
     xor = truth_table(DataSpec(**_data(row))) in (XOR, XNOR)
     known = xor and INITIALIZERS[row["init.name"]].law is not None
-    relu = ACTIVATIONS[row["arch.activation"]].pieces == (0.0, 1.0)
+    relu = ACTIVATIONS[row["arch.activation"].strip("[]").split(", ")[0]].pieces == (0.0, 1.0)
+    known = known and row["init.biases"] in ("zero", "drawn") and row.get("arch.bias", True) is not False
     if not known or len(hidden) != 1 or not relu or row["arch.relu_grad_at_zero"] != 0.0:
         return math.nan
     init = InitSpec(name=row["init.name"], biases=row["init.biases"])

@@ -1,0 +1,37 @@
+"""Measures of how well a network has learned, at which a run can stop.
+
+To add one, add a `Measure` to `MEASURES` and its target to `RunSpec`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A measure over the samples.
+
+    Attributes
+    ----------
+    of : of(p, y, span) measures outputs p (N, R), see `outputs.position`, against labels y (N, R) or (N, 1), (R,);
+        `span` is the distance between the targets
+    reached : reached(measured, target), elementwise
+    """
+
+    of: Callable[[Array, Array, float], Array]
+    reached: Callable[[Array, Array], NDArray[np.bool_]]
+
+
+MEASURES: dict[str, Measure] = {
+    "target_rmse": Measure(of=lambda p, y, span: span * np.sqrt(np.mean((p - y) ** 2, axis=0)), reached=np.less_equal),
+    "target_max_error": Measure(of=lambda p, y, span: span * np.abs(p - y).max(axis=0), reached=np.less_equal),
+    "target_accuracy": Measure(
+        of=lambda p, y, span: np.mean((p - 0.5) * (y - 0.5) > 0.0, axis=0), reached=np.greater_equal
+    ),
+}
+"""By the setting that holds the target."""
