@@ -59,7 +59,7 @@ def built(way, data, hidden, activation, **others):
 specs = st.builds(
     built,
     way=st.sampled_from(WAYS),
-    data=st.sampled_from(list(DATASETS)),
+    data=st.sampled_from(sorted(DATASETS.keys() - {"file"})),
     hidden=st.lists(st.integers(1, 9), max_size=3),
     activation=st.sampled_from(list(ACTIVATIONS)),
     init=st.sampled_from(DRAWN_INITIALIZERS).map(lambda name: InitSpec(name=name)),

@@ -96,8 +96,8 @@ def _oscillating(case: Case) -> Mask:
     alternating = (changes[:, 1:] * changes[:, :-1] < 0.0).all(axis=1) & (np.ptp(last, axis=1) > SWING)
     unstable = case.lr * case.eigenvalues[:, -1] > 2.0
     thrown = (case.overshooting & ~case.falling) & (~case.resting | (case.trained.final_loss > ABOVE * case.chance))
-    turned = (_reversed(case) | (alternating & unstable)) & ~_over_the_losses_kink(case)
-    return np.asarray(thrown | turned)
+    turned = _reversed(case) | (alternating & unstable)
+    return np.asarray((thrown | turned) & ~_over_the_losses_kink(case))
 
 
 def _reversed(case: Case) -> Mask:
