@@ -1,12 +1,13 @@
 """Does this computer train portable runs with the bits that are on record?
 
-Train the 1,000 specifications of tests/numerics/portable.json and compare a hash of each with the file's. It needs
+Train the specifications of tests/numerics/portable.json and compare a hash of each with the file's. It needs
 NumPy and xorlab's source only:
 
     PYTHONPATH=src python tests/portability.py
 
 --dispatch does so again with NumPy's functions for wider vectors switched off in every way that NumPy allows here, and
-says how many of the same specifications come out otherwise with numerics=native. --write writes the file anew.
+says how many of the same specifications come out otherwise with numerics=native. --write adds runs of components that
+the file does not hold.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main() -> int:
     parser.add_argument("--dispatch", action="store_true", help="restrict NumPy in every way, in other processes")
     parser.add_argument("--write", action="store_true", help="write the record")
     parser.add_argument("--hashes", choices=("native", "portable"), help="print the hashes, nothing else")
-    parser.add_argument("--first", type=int, default=COUNT, metavar="N", help="only the first N runs")
+    parser.add_argument("--first", type=int, metavar="N", help="only the first N runs")
     options = parser.parse_args()
     if options.write:
         write()
@@ -97,12 +98,14 @@ def restrictions() -> list[str]:
 
 
 def write() -> None:
-    """Draw specifications that go through all components, and write them with their hashes."""
-    from numerics.test_frozen import drawn
+    """Add specifications with components that the record does not hold, and their hashes; delete it to begin anew."""
+    from numerics.test_frozen import components, drawn
 
-    specs = [nested | {"epochs": EPOCHS} for nested in drawn(COUNT)]
-    rows = [json.dumps({"hash": digest(nested, "portable"), "spec": nested}) for nested in specs]
-    RECORD.write_text("[\n" + ",\n".join(rows) + "\n]\n")
+    rows = json.loads(RECORD.read_text()) if RECORD.exists() else []
+    held = {component for row in rows for component in components(row["spec"])}
+    new = [nested | {"epochs": EPOCHS} for nested in drawn(COUNT) if not components(nested) <= held]
+    rows += [{"hash": digest(nested, "portable"), "spec": nested} for nested in new]
+    RECORD.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ def rows():
 
 
 def test_the_record_holds_every_component(rows):
-    assert len(rows) == 1_000
+    assert len(rows) >= 1_000
     specs = [row["spec"] for row in rows]
     assert {spec["arch"]["activation"] for spec in specs} >= set(ACTIVATIONS)
     assert {spec["loss"] for spec in specs} >= set(LOSSES)
     for group, table in (("data", DATASETS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS)):
-        assert {spec[group]["name"] for spec in specs} >= set(table)
+        drawable = set(table) - ({"file"} if group == "data" else set())
+        assert {spec[group]["name"] for spec in specs} >= drawable
 
 
 def test_portable_runs_have_the_bits_on_record(rows):
