@@ -5,6 +5,7 @@ import csv
 import io
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from judge import draws
@@ -38,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(text)
         return 0
     (options.out / "verdicts.md").write_text(text)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    counts = Counter((row["outcome"], row["cause"], row["followed"]) for row in rows)
     lines = io.StringIO()
-    writer = csv.DictWriter(lines, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(("outcome", "cause", "followed", "runs"))
+    writer.writerows((*key, n) for key, n in sorted(counts.items()))
     (options.out / "verdicts.csv").write_text(lines.getvalue())
     print(f"wrote {options.out / 'verdicts.md'} and verdicts.csv")
     return 0

@@ -57,7 +57,8 @@ class Cause:
     ----------
     criterion : criterion(case) tells which of R runs meet it, (R,)
     why : what it means, in whole sentences
-    helps : what helps against it, after "What helps:"; None where nothing is known
+    helps : what helps against it, after "What helps:"; None where nothing is known. docs/verdicts.md
+        has the rates, which lie above that of a new seed, or of more epochs where a new seed is what helps.
     """
 
     criterion: Callable[[Case], Mask]
@@ -277,24 +278,24 @@ CAUSES: dict[str, Cause] = {
     "diverged": Cause(
         criterion=_diverged,
         why="The steps were too long: each one made the next one longer.",
-        helps="a lower lr",
+        helps=None,
     ),
     "linear_model": Cause(
         criterion=_linear_model,
         why="This network computes an affine function of its inputs, whatever its weights, and no straight line "
         "separates the labels. The best it can do is to ignore the inputs.",
-        helps="a hidden layer of two units or more with an activation that is not linear",
+        helps="four tanh units in a hidden layer",
     ),
     "one_unit": Cause(
         criterion=_one_unit,
         why="One hidden unit with a monotone activation divides the plane along one straight line, and no straight "
         "line separates the labels.",
-        helps="two hidden units or more",
+        helps="four hidden tanh units",
     ),
     "oscillating": Cause(
         criterion=_oscillating,
         why="The steps are too large: they overshoot instead of following the gradient down.",
-        helps="a lower lr",
+        helps=None,
     ),
     "no_bias": Cause(
         criterion=_no_bias,
@@ -312,29 +313,29 @@ CAUSES: dict[str, Cause] = {
         criterion=_killed,
         why="The first steps were so large that they killed every unit of a hidden layer. No gradient reaches that "
         "layer or the ones below it any more.",
-        helps="a lower lr from the same start",
+        helps="twice the width and another start",
     ),
     "all_dead": Cause(
         criterion=_all_dead,
         why="Every unit of a hidden layer is dead, so no gradient reaches that layer or the ones below it.",
-        helps="another start or a wider layer; not more epochs",
+        helps="four tanh units and another start",
     ),
     "affine_collapse": Cause(
         criterion=_affine_collapse,
         why="Every unit is off at every point or on at every point. On these points the network is therefore an "
         "affine function of its inputs.",
-        helps="another start or a wider layer; not more epochs",
+        helps="four tanh units and another start",
     ),
     "saturated_output": Cause(
         criterion=_saturated_output,
         why="The output is at its flat end, on the wrong side of a point, and there the squared error has almost no "
         "gradient.",
-        helps="loss=bce",
+        helps="a lower lr, or loss=bce",
     ),
     "saturated": Cause(
         criterion=_saturated,
         why="Units are on the flat ends of their activation, where almost no gradient passes.",
-        helps="a smaller start",
+        helps=None,
     ),
     "saddle": Cause(
         criterion=_saddle,
@@ -345,27 +346,27 @@ CAUSES: dict[str, Cause] = {
     "degenerate_saddle": Cause(
         criterion=_degenerate_saddle,
         why="The weights are so small that the loss is flat to second order. It falls only further away.",
-        helps="a larger start",
+        helps=None,
     ),
     "tied_inputs": Cause(
         criterion=_tied_inputs,
         why="The network gives the same output to points with different labels.",
-        helps="another start or a wider layer",
+        helps="twice the width and another start, or tanh units",
     ),
     "same_output": Cause(
         criterion=_same_output,
         why="The network gives almost the same output to all points.",
-        helps="another start",
+        helps=None,
     ),
     "slow": Cause(
         criterion=lambda case: case.falling,
         why="The epochs were too few: at this pace the loss will be noticeably lower after ten times as many.",
-        helps="more epochs",
+        helps="more epochs, a larger lr or momentum",
     ),
     "too_early": Cause(
         criterion=lambda case: ~case.resting,
         why="The epochs so far do not decide whether the loss comes to rest here.",
-        helps="more epochs, to see",
+        helps=None,
     ),
     "unknown": Cause(
         criterion=lambda case: ~_none(case),
