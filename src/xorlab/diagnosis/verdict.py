@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.components import datasets
+from xorlab.components.activations import ACTIVATIONS
 from xorlab.components.measures import MEASURES
 from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.components.outputs import position
@@ -175,5 +176,7 @@ def _level(spec: RunSpec, final: float, limit: float, near: float, partition: Pa
         distances = {abs(level - loss): level for level in spectrum(spec).values()}
         if distances and min(distances) <= near:
             return distances[min(distances)]
+    if any(ACTIVATIONS[name].pieces is not None for name in spec.arch.activations):
+        return math.nan
     tied = partitions.level(spec.data, spec.loss, partition)
     return tied if 0.0 <= final - tied <= TOLERANCE[1] and tied in spectrum(spec).values() else math.nan
