@@ -171,7 +171,12 @@ def _table(parts: Parts, *, kind: str) -> pd.DataFrame:
         part[part["run_id"].isin(info.index)].pivot(index="run_id", columns="key", values="value").reindex(info.index)
         for part in (parts.params, parts.tags, parts.metrics)
     )
-    params = params.fillna({".".join(path): default for path, default in LATER.items()})
+    later = {".".join(path): str(default) for path, default in LATER.items()}
+    slope = later.pop("arch.leaky_slope")  # which only leaky units have
+    params = params.fillna(later)
+    if "arch.leaky_slope" in params:
+        leaky = params["arch.activation"].str.contains("leaky_relu", na=False)
+        params["arch.leaky_slope"] = params["arch.leaky_slope"].mask(leaky & params["arch.leaky_slope"].isna(), slope)
     metrics = metrics.reindex(columns=sorted({*metrics, *(MEASURED if kind == "run" else ())}))
     metrics = metrics.rename(columns={key: f"last_{key}" for key in metrics if key in params})
     tags = tags.rename(columns={"numerics": VERSION})
