@@ -40,6 +40,8 @@ def table(store_uri, tmp_path) -> pd.DataFrame:
         RunSpec(epochs=50, lr=1e300, loss="mse", optimizer=OptimizerSpec(name="momentum")),
         RunSpec(epochs=50, data=DataSpec(name="parity"), optimizer=OptimizerSpec(name="adam")),
         RunSpec(epochs=50, data=DataSpec(name="noisy_xor"), optimizer=OptimizerSpec(name="rmsprop")),
+        RunSpec(epochs=50, init=InitSpec(name="uniform_between", biases="constant", bias=0.1), target_rmse=0.01),
+        RunSpec(epochs=50, target_max_error=0.01, target_accuracy=1.0),
         RunSpec(epochs=50, init=InitSpec(name="constant"), arch=ArchSpec(activation="tanh")),
         RunSpec(epochs=50, init=InitSpec(name="he_normal"), arch=ArchSpec(activation="leaky_relu")),
         RunSpec(epochs=50, init=InitSpec(name="file", path=str(tmp_path / "odd.npz"))),
