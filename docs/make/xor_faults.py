@@ -24,13 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES, PAGE = ROOT / "data" / "xor-faults" / "cases.json", ROOT / "docs" / "xor-faults.md"
 SEEDS, EPOCHS = range(100), 1000
 NAMES = {
-    "linear model": {"linear_model"},
+    "linear model": {"linear_model", "one_unit"},
     "too few steps": {"slow", "too_early"},
-    "too large a step": {"oscillating", "diverged"},
+    "too large a step": {"oscillating", "diverged", "killed"},
     "dead": {"all_dead"},
     "affine": {"affine_collapse"},
     "tied units": {"tied_units"},
-    "saturated": {"saturated"},
+    "saturated": {"saturated", "saturated_output"},
     "too small a start": {"saddle", "degenerate_saddle"},
     "missing bias": {"no_bias"},
     "wrong output or loss": {"refused"},
