@@ -28,7 +28,7 @@ PAGES = [
 ]
 EXAMPLES = {
     **{"RUN": "0123abcd", "OTHER": "4567cdef", "$(PORT)": "5001", "key=value": "lr=1", "…": ""},
-    **{"experiment=NAME": "experiment=width", "scripts/NAME.py": "scripts/why.py"},
+    **{"experiment=NAME": "experiment=width", "experiment=wide": "experiment=width", "scripts/NAME.py": "scripts/why.py"},
     "arch.activation=swish": "arch.activation=tanh",  # docs/design.md adds it
 }
 """What stands for something of the reader's own, and an example of each."""
@@ -84,13 +84,13 @@ def test_a_documented_command_can_be_typed(line, tmp_path, monkeypatch):
         check_train(words)
     if script in HYDRAS:
         return
-    parse = ArgumentParser.parse_args
+    for name in ("parse_args", "parse_intermixed_args"):
 
-    def only_parse(parser, args=None, namespace=None):
-        parse(parser, args, namespace)
-        raise SystemExit(0)
+        def only_parse(parser, args=None, namespace=None, parse=getattr(ArgumentParser, name)):
+            parse(parser, args, namespace)
+            raise SystemExit(0)
 
-    monkeypatch.setattr(ArgumentParser, "parse_args", only_parse)
+        monkeypatch.setattr(ArgumentParser, name, only_parse)
     done = commands.call(script, *words, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
