@@ -63,7 +63,7 @@ def test_the_package_is_the_wheels_and_has_its_version_types_and_configuration(c
 
 
 def test_a_run_a_sweep_and_a_report(call):
-    assert "Descending:" in call("xorlab", "train", "epochs=200")
+    assert "Undecided:" in call("xorlab", "train", "epochs=200")
     said = call("xorlab", "train", "-m", "lr=0.1,1", "seed=0..4", "epochs=300")
     assert "converged" in said
     (sweep,) = re.findall("^Run ([0-9a-f]{32}) ", said, re.MULTILINE)

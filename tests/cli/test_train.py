@@ -96,7 +96,7 @@ def rows(lab, query):
         ("lrr=1", f"lrr is not a key of the configuration; {KEYS}"),
         ("init.nope=1", f"init.nope is not a key of the configuration; {KEYS}"),
         ("data=and,or", "data=and,or is a sweep; add -m to run it"),
-        ("data=nand", "data must be one of and, noisy_xor, or, parity, xnor, xor; got nand"),
+        ("data=nand", "data must be one of and, file, noisy_xor, or, own, parity, xnor, xor; got nand"),
         ("lr=${nope}", "Interpolation key 'nope' not found"),
         ("workers=0", "workers must be at least 1; got 0"),
         ("-m lr=1,-1 seed=0..3", "lr=-1 seed=0: lr must be positive; got -1"),

@@ -28,7 +28,11 @@ PAGES = [
 ]
 EXAMPLES = {
     **{"RUN": "0123abcd", "OTHER": "4567cdef", "$(PORT)": "5001", "key=value": "lr=1", "…": ""},
-    **{"experiment=NAME": "experiment=width", "experiment=wide": "experiment=width", "scripts/NAME.py": "scripts/why.py"},
+    **{
+        "experiment=NAME": "experiment=width",
+        "experiment=wide": "experiment=width",
+        "scripts/NAME.py": "scripts/why.py",
+    },
     "arch.activation=swish": "arch.activation=tanh",  # docs/design.md adds it
 }
 """What stands for something of the reader's own, and an example of each."""
@@ -76,6 +80,16 @@ def test_the_commands_are_found():
     assert {f"scripts/{name}.py" for name in ("analyze", "why", "verify", "mechanism", "ui")} <= scripts
 
 
+def only(parse):
+    """Return a method that parses as `parse` does and then ends the command."""
+
+    def parsed(parser, args=None, namespace=None):
+        parse(parser, args, namespace)
+        raise SystemExit(0)
+
+    return parsed
+
+
 @pytest.mark.parametrize("line", TYPED)
 def test_a_documented_command_can_be_typed(line, tmp_path, monkeypatch):
     script, *words = shlex.split(line)
@@ -85,12 +99,7 @@ def test_a_documented_command_can_be_typed(line, tmp_path, monkeypatch):
     if script in HYDRAS:
         return
     for name in ("parse_args", "parse_intermixed_args"):
-
-        def only_parse(parser, args=None, namespace=None, parse=getattr(ArgumentParser, name)):
-            parse(parser, args, namespace)
-            raise SystemExit(0)
-
-        monkeypatch.setattr(ArgumentParser, name, only_parse)
+        monkeypatch.setattr(ArgumentParser, name, only(getattr(ArgumentParser, name)))
     done = commands.call(script, *words, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 

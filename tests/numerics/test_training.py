@@ -205,7 +205,7 @@ def test_chunks_are_whole_rows_of_the_kernel(hidden):
     assert 64 <= size <= 4096
 
 
-@pytest.mark.parametrize("epochs", [10_000, 10**6, 10**9])
+@pytest.mark.parametrize("epochs", [10_000, 10**6, 10**8])
 def test_the_losses_of_a_chunk_are_bounded(epochs):
     size = training.chunk(RunSpec(epochs=epochs))
     assert size % 8 == 0
