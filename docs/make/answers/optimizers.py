@@ -79,7 +79,8 @@ def answer(studies: Studies) -> Answer:
             (fast["outcome"] == "converged").mean()
             < 0.5 * (chosen(runs, optimizer__name="gd", lr=1.0)["outcome"] == "converged").mean()
         ),
-        "RMSprop leaves fewer at ln 2": differs(row(stuck, b="rmsprop")) and row(stuck, b="rmsprop")["difference"] < 0,
+        "RMSprop leaves fewer at ln 2, but not significantly": not differs(row(stuck, b="rmsprop"))
+        and row(stuck, b="rmsprop")["difference"] < 0,
         "Adam converges less often": differs(row(pairs, b="adam")) and row(pairs, b="adam")["difference"] < 0,
     }
     rates = statistics.rates(runs, ["optimizer.name", "lr"], outcomes=["converged", "stuck_ln2"])
