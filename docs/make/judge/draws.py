@@ -107,6 +107,8 @@ def _init(rng: RandomState, units: tuple[int, ...], path: Path) -> InitSpec:
     scales = {
         key: float(f"{np.exp(rng.uniform(np.log(0.03), np.log(5.0))):.3g}") for key in INITIALIZERS[name].parameters
     }
+    if "low" in scales:  # U(low, high), around 0
+        scales["low"] = -scales["low"]
     return InitSpec(name=name, biases=biases, **(scales if rng.rand() < 0.5 else {}))
 
 
