@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Judge the groups; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--groups", type=int, default=100, help="groups of runs (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first group (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=32, help="runs of a group (default: %(default)s)")
     more = "leave out groups with more epochs or with more weights than these (default: %(default)s)"
     parser.add_argument("--most", type=int, nargs=2, default=[30_000, 400], metavar=("EPOCHS", "WEIGHTS"), help=more)
@@ -28,12 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(0 if options.tune else 1, 2 * options.groups, 2):
+        for number in range(options.first + (not options.tune), options.first + 2 * options.groups, 2):
             if draws.fits(number, Path(folder), *options.most):
                 rows += judge(number, options.runs, Path(folder))
                 print(f"group {number}: {len(rows):,} runs", file=sys.stderr)
     epochs, weights = options.most
-    size = f"--groups {options.groups} --runs {options.runs} --most {epochs} {weights}"
+    size = f"--first {options.first} --groups {options.groups} --runs {options.runs} --most {epochs} {weights}"
     text = page(rows, f"python docs/make/judge.py {size}")
     if options.tune:
         print(text)
