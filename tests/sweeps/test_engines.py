@@ -1,5 +1,6 @@
 """Chunks on a real Dask scheduler and on an executor that is not ours: the same runs, the same bits."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -142,4 +143,6 @@ def test_jobs_of_a_real_slurm_give_the_same_bits(tmp_path, alone, monkeypatch):
     with servers.slurm() as configuration:
         monkeypatch.setenv("SLURM_CONF", configuration)
         settings = EngineSettings(name="slurm", interface="lo", memory="1GB", walltime="00:05:00")
+        handler = signal.getsignal(signal.SIGINT)
         assert losses(SPECS, settings) == alone
+        assert signal.getsignal(signal.SIGINT) is handler

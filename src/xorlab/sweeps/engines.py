@@ -4,12 +4,14 @@ An engine is an executor of `concurrent.futures` and little more, so that anothe
 """
 
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -131,12 +133,14 @@ def _joined(client: Any) -> Engine:
 
 
 def _imported(name: str) -> Any:
-    from importlib import import_module
-
+    # dask_jobqueue 0.9.0 takes SIGINT for itself when it is imported, so that Ctrl-C would exit with 0.
+    handler = signal.getsignal(signal.SIGINT)
     try:
         return import_module(name)
     except ImportError as error:
         raise XorlabError("engine=dask and engine=slurm need Dask; install it by pip install 'xorlab[dask]'") from error
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def checked(work: Callable[[Any], Any], numerics: int, task: Any) -> Any:
