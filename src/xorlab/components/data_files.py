@@ -87,14 +87,14 @@ def _csv(content: bytes, path: str, target: str | None) -> tuple[Any, Any]:
         rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"))) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise SpecError(f"data.path={path} must be a CSV file, or end in .npz") from error
-    head = rows.pop(0) if rows and not all(map(_is_number, rows[0])) else []
+    head = rows.pop(0) if rows and not all(map(is_number, rows[0])) else []
     names = [name.strip() for name in head]
     if target is not None and target not in names:
         columns = ", ".join(names) or "which has no head"
         raise SpecError(f"data.target must be a column of {path}, {columns}; got {target!r}")
     width = len(head or rows[0]) if rows else 0
     for line, row in enumerate(rows, start=1 + bool(head)):
-        if len(row) != width or not all(map(_is_number, row)):
+        if len(row) != width or not all(map(is_number, row)):
             raise SpecError(
                 f"data.path={path} must have {width} numbers in each line; got {','.join(row)!r} in line {line}"
             )
@@ -105,7 +105,8 @@ def _csv(content: bytes, path: str, target: str | None) -> tuple[Any, Any]:
     return np.delete(table, column, axis=1), table[:, column]
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether a cell of a CSV file is a number."""
     try:
         float(text)
     except ValueError:

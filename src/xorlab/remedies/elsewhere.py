@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.components.data_files import is_number
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import SpecError, XorlabError
@@ -51,7 +52,7 @@ def read_losses(path: str) -> Array:
         rows = [row for row in csv.reader(Path(path).read_text().splitlines()) if row]
     except (OSError, UnicodeDecodeError) as error:
         raise XorlabError(f"--losses must name a readable CSV file; got {path!r}") from error
-    head = [] if not rows or _is_number(rows[0][-1]) else [name.strip().lower() for name in rows.pop(0)]
+    head = [] if not rows or is_number(rows[0][-1]) else [name.strip().lower() for name in rows.pop(0)]
     column = next((head.index(name) for name in LOSS_COLUMNS if name in head), None)
     if column is None and (len(head) > 1 or any(len(row) != 1 for row in rows)):
         raise XorlabError(f"{path} must have a column named loss; got {', '.join(head) or 'columns without names'}")
@@ -64,16 +65,8 @@ def read_losses(path: str) -> Array:
     return np.repeat(losses, np.diff(np.append(epochs - first, epochs[-1] - first + 1)).astype(np.int64))
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _number(row: list[str], column: int, path: str) -> float:
-    if column >= len(row) or not _is_number(row[column]):
+    if column >= len(row) or not is_number(row[column]):
         raise XorlabError(f"{path} must have a number in each line; got {','.join(row)!r}")
     return float(row[column])
 

@@ -153,7 +153,7 @@ def _work(
     task: Task, *, converged_below: float, log_every: Every, progress: Progress = lambda epochs: None
 ) -> list[Chunk]:
     """Train and judge the groups of a task; where that fails, halve it, until the runs that fail are alone."""
-    if len(task) > 1 or not task:
+    if len(task) > 1:
         work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
         return [chunk for group in task for chunk in work([group])]
     ((places, specs),) = task
