@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from xorlab.components import datasets
-from xorlab.components.losses import LOSSES
-from xorlab.components.outputs import OUTPUTS, TARGETS
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.errors import SpecError
 from xorlab.numerics.network import evaluate
 from xorlab.numerics.trained import Trained
 from xorlab.spec import ArchSpec, DataSpec, RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.losses import LOSSES
+from xorlab.spec.components.outputs import OUTPUTS, TARGETS
 
 
 def _goes(loss, output, targets):

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "xorlab"
 
 PACKAGES = (
-    *("errors", "rules", "components", "spec", "numerics", "diagnosis", "tracking", "runs"),
+    *("errors", "rules", "spec", "numerics", "diagnosis", "tracking", "runs"),
     *("statistics", "figures", "report", "sweeps", "remedies", "api", "cli"),
 )
 """From the ground up: each may import the ones before it."""
@@ -25,10 +25,10 @@ BARRED = {
 """What would point down and yet is not to be: writing knows no network, statistics and figures know no store."""
 
 FOREIGN = {
-    "numpy": {"components", "spec", "numerics", "diagnosis", "tracking", "runs", "statistics", "figures", "report"}
+    "numpy": {"spec", "numerics", "diagnosis", "tracking", "runs", "statistics", "figures", "report"}
     | {"sweeps", "remedies", "api"},
     "h5py": {"numerics"},
-    "scipy": {"components", "statistics", "figures"},
+    "scipy": {"spec", "statistics", "figures"},
     "mlflow": {"tracking", "runs"},
     "sqlalchemy": {"tracking", "runs"},
     "filelock": {"tracking"},

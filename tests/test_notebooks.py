@@ -10,9 +10,9 @@ import pytest
 import notebooks
 import xorlab as xl
 from xorlab import runs
-from xorlab.components import datasets
 from xorlab.numerics import training
 from xorlab.spec import ArchSpec, RunSpec
+from xorlab.spec.components import datasets
 
 pytestmark = pytest.mark.notebook
 

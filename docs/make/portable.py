@@ -14,11 +14,11 @@ import numpy as np
 
 from benchmarks.timing import digits
 from markdown_table import table
-from xorlab.components import portable
 from xorlab.numerics.ensemble import Ensemble, kernel
 from xorlab.numerics.network import pack
 from xorlab.numerics.training import chunk, draw
 from xorlab.spec import ArchSpec, RunSpec
+from xorlab.spec.components import portable
 
 FUNCTIONS = {
     "exp": (portable.exp, mpmath.exp, (-746.0, 0.0)),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xorlab.api import Run, Study, load, sweep, train
-    from xorlab.components.functions import activation, data, initializer, optimizer
+    from xorlab.spec.components.functions import activation, data, initializer, optimizer
 
 __all__ = ["Run", "Study", "activation", "data", "initializer", "load", "optimizer", "sweep", "train"]
 
@@ -25,7 +25,7 @@ if not TYPE_CHECKING:  # so that a wrong name is an error to type checkers
         from importlib import import_module
 
         home = (
-            "xorlab.components.functions"
+            "xorlab.spec.components.functions"
             if name in ("activation", "data", "initializer", "optimizer")
             else "xorlab.api"
         )

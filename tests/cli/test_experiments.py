@@ -13,11 +13,11 @@ from omegaconf import OmegaConf
 
 import commands
 from xorlab.cli.overrides import combinations
-from xorlab.components.datasets import DATASETS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.runs import load
 from xorlab.spec import RunSpec
+from xorlab.spec.components.datasets import DATASETS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.optimizers import OPTIMIZERS
 from xorlab.spec.options import Options, split
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")

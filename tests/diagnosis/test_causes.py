@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from xorlab.components import datasets
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack, unpack
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import datasets
 
 LN2 = math.log(2.0)
 SEEDS = 300

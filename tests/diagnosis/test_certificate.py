@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from networks import network, seen
-from xorlab.components import datasets
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import datasets
 
 LN2 = math.log(2.0)
 ON = ([[1, 1], [1, -1]], [0.5, 1.5], [0.0, 0.0], 1e-6)

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from xorlab.components import datasets
 from xorlab.diagnosis import landscape
 from xorlab.errors import XorlabError
 from xorlab.numerics.network import evaluate
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
+from xorlab.spec.components import datasets
 
 SMOOTH = RunSpec(arch=ArchSpec(hidden=(2,), activation="tanh"), epochs=400, seed=4)  # still falling
 DRAWN = RunSpec(init=InitSpec(biases="drawn"), epochs=2_000, seed=2)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from partitions import best, partitions
-from xorlab.components.losses import LOSSES, objective
 from xorlab.diagnosis.levels import levels, name, spectrum
 from xorlab.diagnosis.verdict import effective_time, tolerance
 from xorlab.spec import DataSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components.losses import LOSSES, objective
 
 LN2 = math.log(2.0)
 

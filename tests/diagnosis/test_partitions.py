@@ -3,10 +3,10 @@ import pytest
 
 import partitions as oracle
 from networks import seen
-from xorlab.components import datasets
 from xorlab.diagnosis import partitions
 from xorlab.numerics.training import train
 from xorlab.spec import DataSpec, RunSpec
+from xorlab.spec.components import datasets
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xorlab.components import datasets
 from xorlab.diagnosis import planes
 from xorlab.errors import XorlabError
 from xorlab.numerics import snapshots
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import datasets
 
 FRAME = (-0.5, 1.5, -0.5, 1.5)
 

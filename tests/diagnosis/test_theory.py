@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import integrate, spatial
 
-from xorlab.components.datasets import load
 from xorlab.diagnosis import theory
 from xorlab.errors import SpecError
 from xorlab.numerics.network import evaluate
 from xorlab.spec import ArchSpec, DataSpec, InitSpec
+from xorlab.spec.components.datasets import load
 
 LAWS = {
     "normal": (InitSpec(biases="drawn"), lambda rng, n: rng.standard_normal(n)),

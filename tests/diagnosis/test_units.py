@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from networks import network, seen
-from xorlab.components.activations import ACTIVATIONS
 from xorlab.diagnosis import units
 from xorlab.diagnosis.planes import planes
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.numerics import snapshots
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
 
 KINKED = [name for name, entry in ACTIVATIONS.items() if entry.pieces is not None]
 LEAKY = RunSpec(arch=ArchSpec(activation="leaky_relu"), seed=1, epochs=300)

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from xorlab.components import datasets
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.numerics.trained import Trained
 from xorlab.numerics.training import draw, train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
+from xorlab.spec.components import datasets
 
 LN2 = math.log(2.0)
 RIGHT = [-5.0, 5.0, 5.0, -5.0]

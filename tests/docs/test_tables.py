@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import DATASETS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.losses import LOSSES
-from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.outputs import OUTPUTS
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.units import STATES
 from xorlab.spec import RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import DATASETS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.losses import LOSSES
+from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.outputs import OUTPUTS
 from xorlab.spec.options import FOLLOWING, SPECIFYING
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,10 +6,10 @@ import pytest
 from scipy.special import ndtr
 
 from networks import WAYS
-from xorlab.components.activations import ACTIVATIONS
 from xorlab.numerics import curvature
 from xorlab.numerics.network import sizes, unpack, views
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
 
 KINKED = ("relu", "leaky_relu", "elu")
 """Activations whose first or second derivative jumps at 0, where finite differences are of no use."""

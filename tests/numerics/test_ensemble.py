@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.numerics import training
 from xorlab.numerics.ensemble import BROADCAST_COSTS, kernel, orders, pad
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 EPOCHS = 24
 MANY = 1_000

@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 
 from networks import WAYS
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import DATASETS, ENCODINGS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.parameters import Component
 from xorlab.numerics.training import draw, train
 from xorlab.spec import NUMERICS, RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import DATASETS, ENCODINGS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.parameters import Component
 
 FROZEN = Path(__file__).with_name("frozen.json")
 MADE = {name: data for name, data in DATASETS.items() if name != "file"}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from networks import WAYS
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.losses import objective
 from xorlab.numerics import network
 from xorlab.numerics.ensemble import kernel
 from xorlab.numerics.network import Network
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.losses import objective
 
 R = 16
 INPUTS = 2

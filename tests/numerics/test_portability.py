@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from portability import RECORD, digest, hashed, here, restrictions
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import DATASETS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.losses import LOSSES
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import DATASETS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.losses import LOSSES
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 FIRST = 40
 

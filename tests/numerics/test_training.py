@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xorlab.components import datasets
 from xorlab.errors import SpecError
 from xorlab.numerics import training
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import datasets
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from xorlab.components.initializers import INITIALIZERS
 from xorlab.remedies.changes import continuations, restarts
 from xorlab.spec import ArchSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components.initializers import INITIALIZERS
 
 
 def changed(spec, other) -> set[str]:

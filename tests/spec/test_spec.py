@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import WAYS
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import DATASETS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.errors import SpecError
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import DATASETS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 DRAWN_INITIALIZERS = [name for name in INITIALIZERS if name != "file"]
 

@@ -8,10 +8,10 @@ from answers.answer import Answer, against, brief, chosen, difference, differs, 
 from answers.studies import Studies
 from markdown_table import table
 from xorlab import statistics
-from xorlab.components.datasets import load
 from xorlab.figures import convergence_maps
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, RunSpec
+from xorlab.spec.components.datasets import load
 
 STUDIES = ("activations",)
 BY = ["arch.activation", "lr"]

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
 
 Array = NDArray[np.float64]
 Training = Callable[[], Array]

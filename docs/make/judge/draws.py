@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.random import RandomState
 
-from xorlab.components import datasets
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import ENCODINGS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.numerics.training import parameter_count
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import ENCODINGS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 HIDDEN = ((), (1,), (2,), (2,), (3,), (3,), (4,), (8,), (16,), (3, 3), (2, 2, 2, 2), (16, 16))
 """Widths; those that people use most are drawn twice as often."""

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from judge.draws import group
-from xorlab.components import datasets
-from xorlab.components.initializers import INITIALIZERS
 from xorlab.diagnosis.forecast import NOTICEABLE, TIMES
 from xorlab.diagnosis.levels import levels
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.numerics.trained import Trained
 from xorlab.numerics.training import grouped, shape, train
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.initializers import INITIALIZERS
 
 NEW_SEED = "another seed"
 

@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from markdown_table import table
 from predictions.comparison import Check, Comparison
 from predictions.networks import Array, of_seeds, preactivations
-from xorlab.components.datasets import load
 from xorlab.diagnosis import theory
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import OUTCOME_COLOURS, STYLE
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
+from xorlab.spec.components.datasets import load
 
 ARCH, INIT = ArchSpec(hidden=(2,)), InitSpec(biases="drawn")
 RATES = (1.0, 4.0, 7.0, 7.5, 8.5, 9.0, 10.0, 12.0, 14.0, 16.0, 20.0)

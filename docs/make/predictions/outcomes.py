@@ -10,7 +10,6 @@ from markdown_table import table
 from predictions.comparison import Check, Comparison, interval
 from predictions.networks import interaction, of_seeds, preactivations
 from predictions.starts import AFFINE
-from xorlab.components.datasets import load
 from xorlab.diagnosis import theory
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import ordered, phrase
@@ -18,6 +17,7 @@ from xorlab.diagnosis.verdict import Verdict
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import STYLE, colour
 from xorlab.spec import ArchSpec, DataSpec, InitSpec, RunSpec
+from xorlab.spec.components.datasets import load
 from xorlab.sweeps import pool
 
 WIDTHS = (2, 3, 4, 8)

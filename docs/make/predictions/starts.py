@@ -10,11 +10,11 @@ from numpy.random import RandomState
 from markdown_table import table
 from predictions.comparison import Check, Comparison, interval
 from predictions.networks import interaction, of_one, preactivations
-from xorlab.components.datasets import load
 from xorlab.diagnosis import theory
 from xorlab.figures.axes import COLUMN
 from xorlab.figures.palette import STYLE
 from xorlab.spec import ArchSpec, DataSpec, InitSpec
+from xorlab.spec.components.datasets import load
 
 SETTINGS: dict[str, tuple[InitSpec, str]] = {
     "zero biases": (InitSpec(), "binary"),

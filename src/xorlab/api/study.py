@@ -14,9 +14,6 @@ from xorlab import statistics
 from xorlab.api import keys
 from xorlab.api.plots import RunPlots, StudyPlots
 from xorlab.api.sources import Ended, Memory, Source, Store
-from xorlab.components import datasets
-from xorlab.components.outputs import OUTPUTS, TARGETS
-from xorlab.components.steps import sigmoid
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.verdict import Verdict
 from xorlab.errors import SpecError, XorlabError
@@ -24,6 +21,9 @@ from xorlab.remedies import summary, trials
 from xorlab.runs import PARENT, single
 from xorlab.runs import load as load_runs
 from xorlab.spec import RunSpec, text
+from xorlab.spec.components import datasets
+from xorlab.spec.components.outputs import OUTPUTS, TARGETS
+from xorlab.spec.components.steps import sigmoid
 from xorlab.spec.options import Options
 from xorlab.statistics.settings import short
 from xorlab.sweeps import pool

@@ -42,7 +42,7 @@ def call(
     options = parser.parse_intermixed_args(arguments)
     try:
         if getattr(options, "use", None):
-            from xorlab.components import functions
+            from xorlab.spec.components import functions
 
             functions.use(options.use)
         return command(options)

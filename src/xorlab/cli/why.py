@@ -51,10 +51,10 @@ def _answer(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
 def _elsewhere(options: argparse.Namespace) -> int:
     """Answer for a network that another program trained."""
     from xorlab.cli.composition import compose
-    from xorlab.components import datasets
     from xorlab.diagnosis import wording
     from xorlab.numerics import weights
     from xorlab.remedies import elsewhere, summary, trials
+    from xorlab.spec.components import datasets
     from xorlab.spec.text import title
 
     found = elsewhere.read_weights(options.weights)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.losses import LOSSES, objective
-from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.outputs import TARGETS, position
 from xorlab.diagnosis.partitions import Partition, partitions
 from xorlab.diagnosis.units import states
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
 from xorlab.numerics.trained import Trained
+from xorlab.spec.components import datasets
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.losses import LOSSES, objective
+from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.outputs import TARGETS, position
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -12,9 +12,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.losses import objective
-from xorlab.components.outputs import position
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.diagnosis.forecast import ABOVE, NOTICEABLE
@@ -23,6 +20,9 @@ from xorlab.numerics.network import activations, pack, views
 from xorlab.numerics.trained import take
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.losses import objective
+from xorlab.spec.components.outputs import position
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

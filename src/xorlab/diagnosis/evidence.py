@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.datasets import XOR, truth_table
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import Case
 from xorlab.diagnosis.certificate import certified
 from xorlab.diagnosis.plateaus import plateaus
+from xorlab.spec.components.datasets import XOR, truth_table
 
 Array = NDArray[np.float64]
 

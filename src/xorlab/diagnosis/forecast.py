@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.losses import objective
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.diagnosis.case import Case
+from xorlab.spec.components.losses import objective
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.activations import ACTIVATIONS
 from xorlab.diagnosis.case import MOST_PARAMETERS, ON_KINK
 from xorlab.errors import XorlabError
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
 from xorlab.numerics.trained import Trained
+from xorlab.spec.components import datasets
+from xorlab.spec.components.activations import ACTIVATIONS
 
 Array = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ levels are ln 2, 0.4774, 0.3466 and 0.
 import math
 from functools import cache
 
-from xorlab.components import datasets
-from xorlab.components.losses import LOSSES
-from xorlab.components.outputs import TARGETS
 from xorlab.spec import DataSpec, RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.losses import LOSSES
+from xorlab.spec.components.outputs import TARGETS
 
 MOST_POINTS = 8
 """With more points than this only the highest level is named; the others lie too close together."""

@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.losses import LOSSES
-from xorlab.components.outputs import TARGETS
 from xorlab.diagnosis.levels import MOST_POINTS
 from xorlab.spec import DataSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.losses import LOSSES
+from xorlab.spec.components.outputs import TARGETS
 
 TIED = 0.1
 """Two points are tied where their outputs differ by less than this part of the distance between the targets."""

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.outputs import position
 from xorlab.diagnosis.units import states
 from xorlab.errors import XorlabError
 from xorlab.numerics.network import evaluate
 from xorlab.numerics.snapshots import History
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.outputs import position
 
 Array = NDArray[np.float64]
 

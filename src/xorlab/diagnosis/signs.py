@@ -7,10 +7,10 @@ that differ only by such a swap are the same.
 
 import numpy as np
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import truth_table
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import truth_table
 
 DEAD = "(-,-)"
 """A ReLU unit that is dead from the start; the sign of its output weight does not matter."""

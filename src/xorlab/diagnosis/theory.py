@@ -15,9 +15,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
 from xorlab.spec import InitSpec
+from xorlab.spec.components.initializers import INITIALIZERS
 
 Array = NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.activations import ACTIVATIONS
 from xorlab.numerics.network import activations
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
 
 STATES = ("dead", "off", "on", "split")
 

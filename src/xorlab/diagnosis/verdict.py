@@ -6,11 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.measures import MEASURES
-from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.outputs import position
 from xorlab.diagnosis import partitions
 from xorlab.diagnosis.case import examine
 from xorlab.diagnosis.causes import decide
@@ -21,6 +16,11 @@ from xorlab.diagnosis.partitions import Partition
 from xorlab.numerics.network import PAD
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.measures import MEASURES
+from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.outputs import position
 
 Array = NDArray[np.float64]
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.outputs import TARGETS, position
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.levels import MOST_POINTS, name, spectrum
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.outputs import TARGETS, position
 from xorlab.spec.text import data_name, title
 
 MOST_PREDICTIONS = 16

@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.losses import objective
 from xorlab.numerics.network import activations, sizes, views
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.losses import objective
 
 Array = NDArray[np.float64]
 

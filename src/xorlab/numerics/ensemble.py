@@ -7,13 +7,13 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.measures import MEASURES
-from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.outputs import TARGETS, position
 from xorlab.numerics.layers import order
 from xorlab.numerics.network import Network, pad, sizes
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.measures import MEASURES
+from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.outputs import TARGETS, position
 
 Array = NDArray[np.float64]
 Orders = NDArray[np.intp]

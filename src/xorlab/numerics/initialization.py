@@ -8,10 +8,10 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components.initializers import BIASES, INITIALIZERS
 from xorlab.errors import SpecError
 from xorlab.numerics import weight_files, weights
 from xorlab.spec import InitSpec
+from xorlab.spec.components.initializers import BIASES, INITIALIZERS
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.arithmetics import additions, portable_total
-from xorlab.components.steps import Step, chain
+from xorlab.spec.components.arithmetics import additions, portable_total
+from xorlab.spec.components.steps import Step, chain
 
 try:
     # Private: the C function that np.einsum calls, without the cost of np.einsum's Python code in every epoch.

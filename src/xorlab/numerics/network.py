@@ -18,12 +18,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.losses import objective
-from xorlab.components.steps import Step
 from xorlab.numerics.layers import CONTRACTIONS, PORTABLE, SUMS, order, summed
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.arithmetics import ARITHMETICS
+from xorlab.spec.components.losses import objective
+from xorlab.spec.components.steps import Step
 
 Array = NDArray[np.float64]
 T = TypeVar("T", bound=np.generic)

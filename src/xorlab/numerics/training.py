@@ -7,15 +7,15 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
-from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.measures import MEASURES
 from xorlab.errors import SpecError
 from xorlab.numerics.ensemble import Ensemble, Orders, kernel, orders
 from xorlab.numerics.initialization import initialize
 from xorlab.numerics.network import PAD, pack, pad, unpack
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.arithmetics import ARITHMETICS
+from xorlab.spec.components.measures import MEASURES
 
 Array = NDArray[np.float64]
 

@@ -9,11 +9,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from xorlab.components import functions
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.initializers import INITIALIZERS
-from xorlab.components.optimizers import OPTIMIZERS
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.components import functions
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 TIMES = 10
 """The remedy "more epochs" continues for this many times the run's epochs; the others for once as many."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.data_files import is_number
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import SpecError, XorlabError
@@ -16,6 +15,7 @@ from xorlab.numerics.ensemble import Ensemble, kernel
 from xorlab.numerics.network import pack
 from xorlab.numerics.trained import Trained
 from xorlab.spec import RunSpec
+from xorlab.spec.components.data_files import is_number
 
 Array = NDArray[np.float64]
 

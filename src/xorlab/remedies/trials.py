@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import datasets
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
@@ -15,6 +14,7 @@ from xorlab.numerics.trained import Trained, take
 from xorlab.remedies import changes
 from xorlab.remedies.changes import Remedy
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets
 from xorlab.statistics import wilson
 from xorlab.sweeps import pool
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xorlab.components import functions
 from xorlab.errors import SpecError, XorlabError
 from xorlab.runs import tables
 from xorlab.runs.parts import KIND, Parts
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec import NUMERICS, RunSpec, text
+from xorlab.spec.components import functions
 from xorlab.tracking import store
 from xorlab.tracking.records import PARENT, USE
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from xorlab import rules
-from xorlab.components import functions
 from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
+from xorlab.spec.components import functions
 
 ARTIFACTS = ("run", "sweep", "none")
 RETRIED = ("failed", "outdated")

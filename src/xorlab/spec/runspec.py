@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from xorlab import rules
-from xorlab.components import data_files, functions
-from xorlab.components.activations import ACTIVATIONS, LEAK
-from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.datasets import DATASETS, ENCODINGS, labelled, load
-from xorlab.components.initializers import BIASES, INITIALIZERS
-from xorlab.components.losses import LOSSES
-from xorlab.components.measures import MEASURES
-from xorlab.components.optimizers import OPTIMIZERS
-from xorlab.components.outputs import OUTPUTS, TARGETS
-from xorlab.components.parameters import Component
 from xorlab.errors import SpecError
+from xorlab.spec.components import data_files, functions
+from xorlab.spec.components.activations import ACTIVATIONS, LEAK
+from xorlab.spec.components.arithmetics import ARITHMETICS
+from xorlab.spec.components.datasets import DATASETS, ENCODINGS, labelled, load
+from xorlab.spec.components.initializers import BIASES, INITIALIZERS
+from xorlab.spec.components.losses import LOSSES
+from xorlab.spec.components.measures import MEASURES
+from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.outputs import OUTPUTS, TARGETS
+from xorlab.spec.components.parameters import Component
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xorlab.components import functions
-from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
+from xorlab.spec.components import functions
+from xorlab.spec.components.initializers import INITIALIZERS
 from xorlab.spec.runspec import PARTS, RunSpec
 
 PROGRAM = "XORLAB_PROGRAM"

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.datasets import XNOR, XOR, truth_table
-from xorlab.components.initializers import INITIALIZERS
 from xorlab.diagnosis import theory
 from xorlab.diagnosis.levels import of
 from xorlab.errors import XorlabError
 from xorlab.spec import DataSpec, InitSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.datasets import XNOR, XOR, truth_table
+from xorlab.spec.components.initializers import INITIALIZERS
 from xorlab.spec.text import PARAMETERS
 from xorlab.statistics.rates import counted
 from xorlab.statistics.settings import numbered

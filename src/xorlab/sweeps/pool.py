@@ -13,13 +13,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components import functions
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.errors import XorlabError
 from xorlab.numerics import training
 from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import Trained
 from xorlab.spec import NUMERICS, RunSpec
+from xorlab.spec.components import functions
 from xorlab.spec.options import EngineSettings
 from xorlab.sweeps.engines import Engine, checked, local
 

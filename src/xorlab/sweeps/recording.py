@@ -10,8 +10,6 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from xorlab.components import datasets, functions
-from xorlab.components.outputs import position
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.outcomes import phrase
@@ -21,6 +19,8 @@ from xorlab.diagnosis.verdict import Verdict
 from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import take
 from xorlab.spec import RunSpec
+from xorlab.spec.components import datasets, functions
+from xorlab.spec.components.outputs import position
 from xorlab.spec.text import params, title
 from xorlab.sweeps.asked import Asked
 from xorlab.sweeps.pool import Chunk

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components.parameters import Component, number, positive, text
-from xorlab.components.portable import PortableState, orthonormal
+from xorlab.spec.components.parameters import Component, number, positive, text
+from xorlab.spec.components.portable import PortableState, orthonormal
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]

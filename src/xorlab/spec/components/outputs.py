@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.steps import Step, sigmoid
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.steps import Step, sigmoid
 
 Array = NDArray[np.float64]
 

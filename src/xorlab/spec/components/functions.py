@@ -21,14 +21,14 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components import data_files
-from xorlab.components.activations import ACTIVATIONS, Activation
-from xorlab.components.arithmetics import Arithmetic
-from xorlab.components.datasets import DATASETS, DataSet
-from xorlab.components.initializers import INITIALIZERS, Initializer
-from xorlab.components.optimizers import OPTIMIZERS, Optimizer, Update
-from xorlab.components.steps import Step
 from xorlab.errors import SpecError, XorlabError
+from xorlab.spec.components import data_files
+from xorlab.spec.components.activations import ACTIVATIONS, Activation
+from xorlab.spec.components.arithmetics import Arithmetic
+from xorlab.spec.components.datasets import DATASETS, DataSet
+from xorlab.spec.components.initializers import INITIALIZERS, Initializer
+from xorlab.spec.components.optimizers import OPTIMIZERS, Optimizer, Update
+from xorlab.spec.components.steps import Step
 
 Array = NDArray[np.float64]
 

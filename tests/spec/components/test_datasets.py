@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from xorlab.components import datasets
-from xorlab.components.datasets import DATASETS
 from xorlab.spec import DataSpec
+from xorlab.spec.components import datasets
+from xorlab.spec.components.datasets import DATASETS
 
 CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]
 NAMES = sorted(DATASETS.keys() - {"file"})

@@ -3,7 +3,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from xorlab.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.optimizers import OPTIMIZERS
 
 R, P, STEPS = 8, 3, 40
 

@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.random import RandomState
 
-from xorlab.components import portable
-from xorlab.components.steps import MINUS, ONE, ZERO, Array, Step, chain
+from xorlab.spec.components import portable
+from xorlab.spec.components.steps import MINUS, ONE, ZERO, Array, Step, chain
 
 Build = Callable[[Array, Array], Step]
 """build(x, out) makes the step that writes a function of x."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.random import RandomState
 
-from xorlab.components import arithmetics, portable
-from xorlab.components.portable import PortableState
+from xorlab.spec.components import arithmetics, portable
+from xorlab.spec.components.portable import PortableState
 
 EXACT_CALLS = {
     *("add", "subtract", "multiply", "divide", "maximum", "minimum", "absolute", "copysign", "greater_equal"),

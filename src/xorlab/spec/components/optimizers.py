@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.parameters import Chosen, Component, fraction, positive
-from xorlab.components.steps import ONE, Step
+from xorlab.spec.components.parameters import Chosen, Component, fraction, positive
+from xorlab.spec.components.steps import ONE, Step
 
 Array = NDArray[np.float64]
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import xorlab as xl
-from xorlab.components import functions
-from xorlab.components.activations import ACTIVATIONS
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.errors import SpecError, XorlabError
 from xorlab.numerics import curvature
 from xorlab.numerics.network import pack
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, OptimizerSpec, RunSpec, text
+from xorlab.spec.components import functions
+from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.options import split
 from xorlab.sweeps import pool
 

@@ -13,9 +13,9 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.arithmetics import Arithmetic
-from xorlab.components.outputs import OUTPUTS, TARGETS
-from xorlab.components.steps import ONE, ZERO, Step, sigmoid
+from xorlab.spec.components.arithmetics import Arithmetic
+from xorlab.spec.components.outputs import OUTPUTS, TARGETS
+from xorlab.spec.components.steps import ONE, ZERO, Step, sigmoid
 
 Array = NDArray[np.float64]
 

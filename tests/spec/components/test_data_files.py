@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 import xorlab as xl
-from xorlab.components import data_files, datasets, functions
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.verdict import diagnose
 from xorlab.errors import SpecError
 from xorlab.numerics.training import chunk, train
 from xorlab.spec import ArchSpec, DataSpec, RunSpec, text
+from xorlab.spec.components import data_files, datasets, functions
 
 SINE = np.linspace(-1.0, 1.0, 12)
 

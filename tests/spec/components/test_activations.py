@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from xorlab.components.activations import ACTIVATIONS
-from xorlab.components.arithmetics import ARITHMETICS
 from xorlab.numerics.ensemble import kernel
 from xorlab.numerics.network import activations
 from xorlab.spec import ArchSpec
+from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.arithmetics import ARITHMETICS
 
 R = 8
 Z = np.array([-700.0, -40.0, -20.0, -5.0, -1.3, -1e-3, -1e-9, 1e-9, 1e-3, 0.7, 2.0, 5.0, 19.0, 40.0, 700.0])

@@ -13,10 +13,10 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab import rules
-from xorlab.components import data_files
-from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.parameters import Chosen, Component, Parameter, integer, positive, text
 from xorlab.errors import SpecError
+from xorlab.spec.components import data_files
+from xorlab.spec.components.arithmetics import ARITHMETICS
+from xorlab.spec.components.parameters import Chosen, Component, Parameter, integer, positive, text
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 Random = Callable[[int], RandomState]

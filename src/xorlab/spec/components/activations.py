@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.components.arithmetics import Arithmetic
-from xorlab.components.steps import HALF, ONE, ZERO, Step, sigmoid
+from xorlab.spec.components.arithmetics import Arithmetic
+from xorlab.spec.components.steps import HALF, ONE, ZERO, Step, sigmoid
 
 Array = NDArray[np.float64]
 

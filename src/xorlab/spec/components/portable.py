@@ -22,7 +22,7 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from xorlab.components.steps import HALF, MINUS, ONE, ZERO, Array, Step, chain
+from xorlab.spec.components.steps import HALF, MINUS, ONE, ZERO, Array, Step, chain
 
 Bits = NDArray[np.uint64]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from networks import WAYS
-from xorlab.components.arithmetics import ARITHMETICS
-from xorlab.components.losses import objective
 from xorlab.numerics.ensemble import kernel
+from xorlab.spec.components.arithmetics import ARITHMETICS
+from xorlab.spec.components.losses import objective
 
 R = 8
 

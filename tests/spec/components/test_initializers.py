@@ -5,10 +5,10 @@ import pytest
 from numpy.random import RandomState
 from scipy.stats import kstest
 
-from xorlab.components.initializers import INITIALIZERS
 from xorlab.errors import SpecError
 from xorlab.numerics.initialization import initialize
 from xorlab.spec import InitSpec
+from xorlab.spec.components.initializers import INITIALIZERS
 
 SIZES = (40, 60, 1)
 DRAWN = [name for name in INITIALIZERS if name not in ("file", "constant", "zeros")]
