@@ -182,11 +182,11 @@ def test_a_run_whose_loss_only_falls_does_not_oscillate(many):
 
 
 @pytest.mark.parametrize("many", [2, 3, 4], indirect=True)
-def test_what_is_certified_is_there_after_ten_times_the_epochs(many):
+def test_what_is_certified_is_there_after_four_times_the_epochs(many):
     trained, verdicts = many
     runs = np.flatnonzero([verdict.evidence.certified for verdict in verdicts])
     assert runs.size >= 10
-    later = further(trained, runs, 100_000)
+    later = further(trained, runs, 30_000)
     np.testing.assert_allclose(later.losses, np.full(later.losses.shape, LN2), atol=1e-6)
 
 

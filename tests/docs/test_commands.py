@@ -65,11 +65,13 @@ def check_train(words):
     overrides = OverridesParser.create().parse_overrides(given.overrides)
     studies = [line for line in given.overrides if line.startswith("experiment=")]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("config", studies, return_hydra_config=True)
-        swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+        swept = []
+        if studies:
+            config = compose("config", studies, return_hydra_config=True)
+            swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
         jobs = combinations([*OverridesParser.create().parse_overrides(swept), *overrides])
         assert len(jobs) == 1 or given.multirun or studies
-        for job in (jobs[0], jobs[-1]):
+        for job in jobs[:: max(len(jobs) - 1, 1)]:
             lines = [setting.line for setting in job if setting.key != "experiment"]
             split(OmegaConf.to_container(compose("config", [*studies, *lines]), resolve=True))
 

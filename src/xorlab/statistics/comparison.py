@@ -163,10 +163,15 @@ def _tables(pairs: Pairs, partner: Counts, hit: NDArray[np.bool_]) -> list[list[
 
 
 def holm(p: "pd.Series[float]") -> NDArray[np.float64]:
-    """Adjust the p values of a family of tests by Holm's method."""
-    from statsmodels.stats.multitest import multipletests
+    """Adjust the p values of a family of tests by Holm's method.
 
-    return np.array(multipletests(p, method="holm")[1] if len(p) else [], dtype=np.float64)
+    Statsmodels has it too, but collects garbage in each call, which takes longer than all the rest of a comparison.
+    """
+    values = p.to_numpy(dtype=np.float64)
+    order = values.argsort()
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    return np.minimum(adjusted, 1.0)
 
 
 def _partners(runs: pd.DataFrame, given: Sequence[str]) -> Counts:
