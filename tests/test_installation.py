@@ -62,14 +62,20 @@ def test_the_package_is_the_wheels_and_has_its_version_types_and_configuration(c
     assert "xorlab train -m" in call("xorlab", "train", "--help")
 
 
-def test_a_run_a_sweep_and_a_report(call):
+def test_a_run_and_a_sweep_of_own_data_and_functions_with_a_report(call):
+    page = (ROOT / "docs" / "own.md").read_text()
+    spirals, functions = re.findall(r"^```python\n(.*?)^```\n", page, re.MULTILINE | re.DOTALL)
+    call("python", "-c", spirals)
+    (call.folder / "my_functions.py").write_text(functions)
     assert "Undecided:" in call("xorlab", "train", "epochs=200")
-    said = call("xorlab", "train", "-m", "lr=0.1,1", "seed=0..4", "epochs=300")
-    assert "converged" in said
+    words = ["data=file", "data.path=spirals.csv", "arch.hidden=[16]", "optimizer=adam", "lr=0.03", "epochs=500"]
+    words += ["use=my_functions", "arch.activation=tanh,swish", "seed=0..4"]
+    said = call("xorlab", "train", "-m", *words)
+    assert re.search(r"swish +5", said)
     (sweep,) = re.findall("^Run ([0-9a-f]{32}) ", said, re.MULTILINE)
     assert call("xorlab", "report").startswith("10 runs of experiment xorlab\n")
-    page = (call.folder / "outputs" / "analysis" / "report.html").read_text()
-    assert "xorlab train -m lr=0.1,1 seed=0..4 epochs=300" in page
-    assert f"xorlab report --sweep {sweep[:8]}" in page
+    report = (call.folder / "outputs" / "analysis" / "report.html").read_text()
+    assert "xorlab train -m data=file data.path=spirals.csv" in report
+    assert f"xorlab report --sweep {sweep[:8]}" in report
     assert (call.folder / "mlflow.db").is_file()
-    assert "Identical: all 300 recorded losses" in call("xorlab", "verify", "latest")
+    assert "Identical: all 500 recorded losses" in call("xorlab", "verify", "latest", "--use", "my_functions")

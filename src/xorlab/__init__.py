@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xorlab.api import Run, Study, load, sweep, train
-    from xorlab.spec.components.functions import activation, data, initializer, optimizer
+    from xorlab.spec.components.functions import activation, data, initializer, loss, optimizer
 
-__all__ = ["Run", "Study", "activation", "data", "initializer", "load", "optimizer", "sweep", "train"]
+__all__ = ["Run", "Study", "activation", "data", "initializer", "load", "loss", "optimizer", "sweep", "train"]
 
 __version__ = "0.1.0"
 
@@ -24,11 +24,8 @@ if not TYPE_CHECKING:  # so that a wrong name is an error to type checkers
             raise AttributeError(f"module 'xorlab' has no attribute {name!r}")
         from importlib import import_module
 
-        home = (
-            "xorlab.spec.components.functions"
-            if name in ("activation", "data", "initializer", "optimizer")
-            else "xorlab.api"
-        )
+        own = ("activation", "data", "initializer", "loss", "optimizer")
+        home = "xorlab.spec.components.functions" if name in own else "xorlab.api"
         globals()[name] = getattr(import_module(home), name)
         return globals()[name]
 

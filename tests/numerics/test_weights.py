@@ -17,7 +17,7 @@ from xorlab.errors import SpecError
 from xorlab.numerics import weight_files
 from xorlab.numerics.initialization import initialize
 from xorlab.numerics.network import evaluate
-from xorlab.numerics.weights import fit, hidden, keras_order, torch_names
+from xorlab.numerics.weights import LAYOUTS, fit, hidden, keras_order, save, torch_names
 from xorlab.spec import ArchSpec, InitSpec
 
 FILES = Path(__file__).with_name("weights")
@@ -211,3 +211,25 @@ def test_weights_out_come_back_in():
 def test_a_run_starts_from_a_state_dict():
     parameters = initialize(InitSpec(name="file", path=str(FILES / "sequential.pt")), (2, 3, 1), RandomState(0))
     np.testing.assert_allclose(logits(parameters), TORCH_LOGITS, rtol=1e-15)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_saved_is_read_again(layout, tmp_path):
+    units = (2, 3, 4, 1)
+    parameters = initialize(InitSpec(biases="drawn"), units, RandomState(0))
+    path = tmp_path / "out.npz"
+    save(path, parameters, layout)
+    with np.load(path, allow_pickle=False) as file:
+        shapes = [file[key].shape for key in file.files if file[key].ndim == 2]
+    assert shapes == [pair[::-1] if layout == "torch" else pair for pair in pairwise(units)]
+    found, notes = fit(weight_files.read(path.read_bytes(), "out.npz"), units, "out.npz")
+    assert not notes
+    for key, array in parameters.items():
+        np.testing.assert_array_equal(found[key], array)
+
+
+def test_weights_that_can_not_be_saved_are_refused_in_one_line(tmp_path):
+    with pytest.raises(SpecError, match="layout must be one of numpy, torch, keras; got 'jax'"):
+        save(tmp_path / "out.npz", {}, "jax")
+    with pytest.raises(SpecError, match="the weights must go to a file that can be written; got "):
+        save(tmp_path / "no" / "out.npz", {})

@@ -160,6 +160,11 @@ def test_bounds_are_those_of_the_start():
     assert bounds(runs[:2], [])["bound"].tolist() == pytest.approx([(9 / 16 + 27 / 32) / 2])
 
 
+@pytest.mark.parametrize("change", [{"arch.activation": "swish"}, {"init.name": "tiny"}, {"data.name": "mine"}])
+def test_what_the_user_registered_elsewhere_has_no_bound(change):
+    assert bounds(started(change), ["row"])["bound"].isna().all()
+
+
 @pytest.mark.parametrize(
     "change",
     [

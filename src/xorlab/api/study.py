@@ -1,5 +1,6 @@
 """A study, which is a set of runs that have ended, and one of its runs."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from xorlab.api.sources import Ended, Memory, Source, Store
 from xorlab.diagnosis import wording
 from xorlab.diagnosis.verdict import Verdict
 from xorlab.errors import SpecError, XorlabError
+from xorlab.numerics import weights
 from xorlab.remedies import summary, trials
 from xorlab.runs import PARENT, single
 from xorlab.runs import load as load_runs
@@ -193,6 +195,23 @@ class Run:
     def initial_weights(self) -> dict[str, Array]:
         """The weights that the run started from, as `weights`."""
         return self._source.weights(self.id, "initial")
+
+    def save_weights(self, path: str | os.PathLike[str], *, layout: str = "numpy") -> None:
+        """Write the final weights to an .npz file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        layout
+            ``numpy``, ``torch`` or ``keras``: see docs/own.md.
+
+        Raises
+        ------
+        SpecError
+            Where there is no such layout, or the file can't be written.
+        """
+        weights.save(path, self.weights, layout)
 
     @property
     def predictions(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ COMMANDS = {
     "report": "report recorded runs as one HTML file",
     "why": "say why a run did not converge, and try what would help",
     "verify": "train a recorded run again and compare every loss",
+    "weights": "write a run's weights to a file, for NumPy, PyTorch or Keras",
     "mechanism": "draw how runs learn",
     "sweeps": "list sweeps, or follow one",
     "ui": "serve MLflow's UI",

@@ -46,8 +46,8 @@ def _report(options: argparse.Namespace, *, command: list[str]) -> int:
     if sweep and (advice := standing.read(sweep, options.uri, options.experiment).advice()):
         print(f"\n{advice}")
     if sweep and not options.no_log:
-        address = analysis.attach(page, sweep, selection)
-        print(f"\nThe sweep's run in MLflow has the report among its artifacts: {address}")
+        opening = analysis.attach(page, sweep, selection)
+        print(f"\nThe report is also among the artifacts of the sweep's run in MLflow. To see it there, {opening}")
     print(f"\nWritten to {options.out}/. Open {page.resolve().as_uri()}")
     return 0
 

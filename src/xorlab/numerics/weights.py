@@ -3,14 +3,16 @@
 xorlab, Keras and most NumPy code have W of shape (inputs, outputs), as in y = x W + b. PyTorch has (outputs, inputs).
 """
 
+import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab import rules
 from xorlab.errors import SpecError
 from xorlab.numerics.weight_files import Arrays
 
@@ -101,6 +103,37 @@ def torch_names(parameters: Mapping[str, Array]) -> dict[str, Array]:
 def keras_order(parameters: Mapping[str, Array]) -> list[Array]:
     """Return parameters W1, b1, W2, … as the list that Keras's ``model.set_weights`` takes."""
     return [parameters[f"{kind}{layer + 1}"] for layer in range(len(parameters) // 2) for kind in "Wb"]
+
+
+LAYOUTS: dict[str, Callable[[Mapping[str, Array]], dict[str, Array]]] = {
+    "numpy": dict,
+    "torch": torch_names,
+    "keras": lambda parameters: {f"arr_{n}": array for n, array in enumerate(keras_order(parameters))},
+}
+"""How a file of weights can name and turn its arrays; ``arr_0``, … is what `numpy.savez` calls arrays without names."""
+
+
+def save(path: str | os.PathLike[str], parameters: Mapping[str, Array], layout: str = "numpy") -> None:
+    """Write parameters W1 (D, H), b1 (H,), W2, … to an .npz file.
+
+    Parameters
+    ----------
+    path : the file
+    parameters : those of one network
+    layout : numpy keeps W1, b1, … as they are; torch writes the state_dict of an ``nn.Sequential``, with matrices
+        (outputs, inputs); keras writes the list that ``model.set_weights`` takes
+
+    Raises
+    ------
+    SpecError
+        Where there is no such layout, or the file can't be written.
+    """
+    arrays = LAYOUTS[rules.choice("layout", layout, LAYOUTS)](parameters)
+    try:
+        with open(path, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes a name for allow_pickle
+    except OSError as error:
+        raise SpecError(f"the weights must go to a file that can be written; got {os.fspath(path)!r}") from error
 
 
 def _layers(found: Arrays, name: str) -> list[_Layer]:

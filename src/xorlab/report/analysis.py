@@ -87,8 +87,8 @@ def _origin(selection: Selection, chosen: pd.DataFrame) -> Mapping[str, Sequence
 
 
 def attach(page: Path, sweep: str, selection: Selection) -> str:
-    """Add a report's page to the artifacts of its sweep; return the address that shows it in MLflow's UI."""
+    """Add a report's page to the artifacts of its sweep; say how to see it in MLflow's UI."""
     uri = store.uri(selection.uri)
     tracker = Tracker(uri, selection.experiment)
     tracker.add_artifacts(sweep, {page.name: page.read_bytes()})
-    return store.page(uri, tracker.experiment_id, sweep)
+    return store.opening(uri, tracker.experiment_id, sweep)

@@ -274,6 +274,7 @@ class RunSpec:
         given = (self.arch.activation,) if isinstance(self.arch.activation, str) else self.arch.activation
         names = [("activation", name) for name in given]
         names += [("data", self.data.name), ("initializer", self.init.name), ("optimizer", self.optimizer.name)]
+        names.append(("loss", self.loss))
         object.__setattr__(self, "source", functions.source(names))
         object.__setattr__(self, "lr", rules.number("lr", self.lr, above=0.0))
         if self.batch_size != "full":

@@ -14,6 +14,7 @@ from xorlab.errors import XorlabError
 from xorlab.spec import DataSpec, InitSpec
 from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.datasets import XNOR, XOR, truth_table
+from xorlab.spec.components.functions import BUILT_IN
 from xorlab.spec.components.initializers import INITIALIZERS
 from xorlab.spec.text import PARAMETERS
 from xorlab.statistics.rates import counted
@@ -107,9 +108,13 @@ def _bound(row: Mapping[Any, Any]) -> float:
     if any(pd.isna(row[key]) for key in _START):
         return math.nan
     hidden = json.loads(row["arch.hidden"])
+    activation = row["arch.activation"].strip("[]").split(", ")[0]
+    names = {"data": row["data.name"], "activation": activation, "initializer": row["init.name"]}
+    if any(name not in BUILT_IN[kind] for kind, name in names.items()) or row["data.name"] == "file":
+        return math.nan  # the user's functions and files need not be there any more
     xor = truth_table(DataSpec(**_data(row))) in (XOR, XNOR)
     known = xor and INITIALIZERS[row["init.name"]].law is not None
-    relu = ACTIVATIONS[row["arch.activation"].strip("[]").split(", ")[0]].pieces == (0.0, 1.0)
+    relu = ACTIVATIONS[activation].pieces == (0.0, 1.0)
     known = known and row["init.biases"] in ("zero", "drawn") and row.get("arch.bias", True) is not False
     if not known or len(hidden) != 1 or not relu or row["arch.relu_grad_at_zero"] != 0.0:
         return math.nan

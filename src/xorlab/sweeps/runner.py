@@ -18,7 +18,7 @@ from xorlab.sweeps.jobs import Job, JobResult
 from xorlab.sweeps.plan import State
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.results import Results
-from xorlab.tracking import passwords, provenance, store
+from xorlab.tracking import passwords, store
 from xorlab.tracking.interrupts import held, terminable
 from xorlab.tracking.records import PLAN
 from xorlab.tracking.tracker import Tracker
@@ -169,7 +169,4 @@ def _print_story(chunk: Chunk, every: int) -> None:
 def _point_to(uri: str, experiment_id: str, run_id: str) -> None:
     """Say where a run is and how to see it."""
     print(f"Run {run_id} in {passwords.shown(uri)}")
-    elsewhere = "" if uri == store.default() else f" --backend-store-uri '{passwords.shown(uri)}'"
-    serve = f"run `mlflow ui{elsewhere}` in {provenance.checkout()} and "
-    where = "open " if uri.startswith("http") else f"{serve}open "
-    print(f"To see it, {where}{store.page(uri, experiment_id, run_id)}")
+    print(f"To see it, {store.opening(uri, experiment_id, run_id)}")

@@ -107,8 +107,8 @@ class _Worker:
         code = self._process.exitcode or 0
         if code >= 0:
             return f"exit status {code}"
-        hint = ", perhaps because memory ran out" if -code == signal.SIGKILL else ""
-        return f"killed by {signal.Signals(-code).name}{hint}"
+        name = signal.Signals(-code).name
+        return f"killed by {name}" + (", perhaps because memory ran out" if name == "SIGKILL" else "")
 
 
 _STARTING = threading.Lock()

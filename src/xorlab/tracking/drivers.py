@@ -7,6 +7,7 @@ process itself tells whether it is alive, so that a slow one is never taken for 
 import contextlib
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,8 @@ class Driver:
             return age <= DEAD
         if self.space != UNKNOWN:
             return self.started == _started(self.pid)
+        if sys.platform == "win32":  # where os.kill ends the process, whatever the signal
+            return age <= DEAD
         try:
             os.kill(int(self.pid), 0)
         except ProcessLookupError:

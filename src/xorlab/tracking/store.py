@@ -118,6 +118,15 @@ def page(uri: str, experiment_id: str, run_id: str | None = None) -> str:
     return f"{root}/#/experiments/{experiment_id}/runs{run}?workflowType=machine_learning{view}"
 
 
+def opening(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return what to do to see a run in MLflow's UI: open its address, and where no server has the store, start one."""
+    address = f"open {page(uri, experiment_id, run_id)}"
+    if _scheme(uri) in ("http", "https"):
+        return address
+    elsewhere = "" if uri == default() else f" --backend-store-uri '{shown(uri)}'"
+    return f"run `mlflow ui{elsewhere}` in {provenance.checkout()} and {address}"
+
+
 @contextmanager
 def reported(uri: str) -> Iterator[None]:
     """Turn what MLflow, the database or the disk raises inside into a StoreError of one line."""

@@ -14,6 +14,7 @@ from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec, InitSpec, OptimizerSpec, RunSpec, text
 from xorlab.spec.components import functions
 from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.losses import LOSSES, objective
 from xorlab.spec.options import split
 from xorlab.sweeps import pool
 
@@ -49,6 +50,7 @@ def registry():
         table.update(before[kind])
     functions.REGISTERED.clear()
     functions.REGISTERED.update(known)
+    objective.cache_clear()
 
 
 def loop(seed, epochs, lr):
@@ -248,3 +250,94 @@ def test_an_initializer_draws_from_the_runs_stream():
 def test_a_wrong_initializer_is_refused(draw, message):
     with pytest.raises(SpecError, match=message):
         xl.initializer("mine", draw)
+
+
+def quartic(o, t):
+    return (o - t) ** 4
+
+
+def cubic(o, t):
+    return 4.0 * (o - t) ** 3
+
+
+def test_a_loss_trains_as_a_plain_loop_does():
+    xl.loss("quartic", quartic, cubic)
+    spec = RunSpec(loss="quartic", arch=ArchSpec(hidden=(), output="tanh"), epochs=40, lr=0.3, seed=1)
+    trained = train([spec])
+    W, b = np.random.RandomState(1).standard_normal((2, 1)), np.zeros(1)
+    for loss in trained.losses[0]:
+        o = np.tanh(X @ W + b)
+        np.testing.assert_allclose(loss, np.mean((o - Y) ** 4), rtol=1e-12)
+        dz = 4.0 * (o - Y) ** 3 * (1.0 - o**2) / 4.0
+        W, b = W - 0.3 * X.T @ dz, b - 0.3 * dz.sum(axis=0)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear", "tanh"])
+def test_the_gradient_and_hessian_of_a_loss_are_those_of_differences(output):
+    xl.loss("quartic", quartic, cubic)
+    spec = RunSpec(loss="quartic", arch=ArchSpec(activation="tanh", output=output), epochs=3)
+    (x, y), theta = (X[..., None].astype(float), Y.astype(float)), pack(train([spec]).final, spec.units)
+
+    def at(theta):
+        return curvature.run(spec.arch, "quartic", theta, x, y)
+
+    steps = 1e-5 * np.eye(len(theta))[:, :, None]
+    gradient = np.array([(at(theta + step).loss - at(theta - step).loss) / 2e-5 for step in steps])
+    np.testing.assert_allclose(curvature.gradient(at(theta)), gradient, atol=1e-9)
+    columns = [(curvature.gradient(at(theta + step)) - curvature.gradient(at(theta - step))) / 2e-5 for step in steps]
+    np.testing.assert_allclose(curvature.hessian(at(theta))[0], np.concatenate(columns, axis=1), atol=1e-6)
+
+
+def test_the_levels_of_a_loss_are_those_of_the_best_constants():
+    xl.loss("quartic", quartic, cubic)
+    spec = RunSpec(loss="quartic", arch=ArchSpec(hidden=(), output="linear"), epochs=5000, lr=0.05)
+    (verdict,) = diagnose(train([spec]))
+    assert verdict.outcome == "stuck_0.062"  # half a unit from each target: 1/16
+    xl.loss("twice", lambda o, t: 2.0 * np.abs(o - t), lambda o, t: 2.0 * np.sign(o - t), kink=lambda o, t: o - t)
+    for share in (0.0, 0.25, 0.5, 0.9):
+        for span in (1.0, 2.0):
+            ours, theirs = (LOSSES[name].floor(share, span) for name in ("twice", "mae"))
+            assert ours == pytest.approx(2.0 * theirs, abs=1e-9)
+    y = np.array([0.0, 0.5, 4.0])
+    assert LOSSES["twice"].chance(y) == pytest.approx(2.0 * LOSSES["mae"].chance(y))
+
+
+def test_the_source_of_a_loss_is_part_of_the_identity():
+    xl.loss("quartic", quartic, cubic)
+    spec = RunSpec(loss="quartic")
+    assert spec.source.startswith("loss.quartic=")
+    assert text.specification(text.params(spec)) == spec
+    with pytest.raises(SpecError, match="loss quartic has another source already; take another name"):
+        xl.loss("quartic", lambda o, t: (o - t) ** 2, lambda o, t: 2.0 * (o - t))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((quartic, lambda o, t: cubic(o, t) + 1e-3), "target -2.5: df must be the derivative of f; .* most at o = "),
+        ((quartic, cubic, lambda o, t: o), "target -2.5: d2f must be the derivative of df"),
+        ((lambda o, t: quartic(o, t).mean(), cubic), "target -2.5: f must return finite numbers of the shape"),
+        ((lambda o, t: o - t, lambda o, t: np.ones_like(o)), "target 0.3: f must be least where o is the target"),
+    ],
+    ids=["df", "d2f", "mean", "falls"],
+)
+def test_a_wrong_loss_is_refused_in_one_line(given, message):
+    with pytest.raises(SpecError, match=f"loss mine, {message}"):
+        xl.loss("mine", *given)
+
+
+def test_a_loss_says_which_outputs_and_targets_it_takes():
+    with pytest.raises(SpecError, match="loss mine: outputs must be some of sigmoid, linear, tanh; got 'sigmoid'"):
+        xl.loss("mine", quartic, cubic, outputs="sigmoid")
+    xl.loss(
+        "own_bce",
+        lambda p, t: -t * np.log(p) - (1 - t) * np.log(1 - p),
+        lambda p, t: (p - t) / (p * (1 - p)),
+        outputs=["sigmoid"],
+        targets=["binary"],
+    )
+    ours, theirs = (train([RunSpec(loss=name, epochs=200)]) for name in ("own_bce", "bce"))
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-9)
+    assert LOSSES["own_bce"].floor(0.5, 1.0) == pytest.approx(np.log(2.0))
+    with pytest.raises(SpecError, match=r"loss=own_bce needs arch\.output=sigmoid; got arch\.output=tanh"):
+        RunSpec(loss="own_bce", arch=ArchSpec(output="tanh"))

@@ -7,14 +7,16 @@ import ast
 import hashlib
 import importlib
 import inspect
+import math
 import os
 import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,26 +24,26 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab.errors import SpecError, XorlabError
-from xorlab.spec.components import data_files
+from xorlab.spec.components import checks, data_files
 from xorlab.spec.components.activations import ACTIVATIONS, Activation
 from xorlab.spec.components.arithmetics import Arithmetic
 from xorlab.spec.components.datasets import DATASETS, DataSet
 from xorlab.spec.components.initializers import INITIALIZERS, Initializer
+from xorlab.spec.components.losses import LOSSES, Loss, Pointwise, through
 from xorlab.spec.components.optimizers import OPTIMIZERS, Optimizer, Update
+from xorlab.spec.components.outputs import OUTPUTS, TARGETS
 from xorlab.spec.components.steps import Step
 
 Array = NDArray[np.float64]
 
-POINTS = np.linspace(-8.0, 8.0, 161) + 0.0123
-"""Where derivatives are checked; a kink is likely to be at a round number."""
-STEP = 1e-6
-WRONG = 1e-5
-"""A derivative that differs by more than this from differences of `STEP`, relative to 1 plus its size, is wrong."""
+ZOOM = 51
+"""Constant outputs that are tried at a time, to find the best one."""
 
 TABLES: dict[str, dict[str, Any]] = {
     "data": DATASETS,
     "activation": ACTIVATIONS,
     "initializer": INITIALIZERS,
+    "loss": LOSSES,
     "optimizer": OPTIMIZERS,
 }
 BUILT_IN = {kind: tuple(table) for kind, table in TABLES.items()}
@@ -84,19 +86,19 @@ def activation(
         Where a function does not work on arrays element by element, or a derivative is wrong.
     """
     label = f"activation {name}"
-    _elementwise(f"{label}: f", f)
-    _elementwise(f"{label}: df", df)
-    _derivative(label, ("f", f), ("df", df))
+    checks.elementwise(f"{label}: f", f)
+    checks.elementwise(f"{label}: df", df)
+    checks.derivative(label, ("f", f), ("df", df))
     if d2f is not None:
-        _elementwise(f"{label}: d2f", d2f)
-        _derivative(label, ("df", df), ("d2f", d2f))
-    slopes, ends = df(POINTS), np.abs(df(np.array([-40.0, 40.0])))
-    expected = None if pieces is None else np.where(POINTS > 0.0, pieces[1], pieces[0])
+        checks.elementwise(f"{label}: d2f", d2f)
+        checks.derivative(label, ("df", df), ("d2f", d2f))
+    slopes, ends = df(checks.POINTS), np.abs(df(np.array([-40.0, 40.0])))
+    expected = None if pieces is None else np.where(checks.POINTS > 0.0, pieces[1], pieces[0])
     if expected is not None and not np.allclose(slopes, expected):
         raise SpecError(f"{label}: pieces must be the slopes of f on the left and on the right; got {pieces}")
-    if saturates and not (ends < WRONG).all():
+    if saturates and not (ends < checks.WRONG).all():
         raise SpecError(f"{label}: saturates must be left out; df is {ends.max():.2g} at z = -40 or 40")
-    if linear and np.ptp(slopes) > WRONG:
+    if linear and np.ptp(slopes) > checks.WRONG:
         raise SpecError(f"{label}: linear must be left out; df is not constant")
 
     def build(z: Array, a: Array, slope: Array, *, arithmetic: Arithmetic) -> Step:
@@ -107,7 +109,7 @@ def activation(
         return step
 
     def second(z: Array) -> Array:
-        step = 10.0 * STEP
+        step = 10.0 * checks.STEP
         return np.asarray((df(z + step) - df(z - step)) / (2.0 * step) if d2f is None else d2f(z), dtype=np.float64)
 
     entry = Activation(build=build, second=second, pieces=pieces, saturates=saturates, linear=linear)
@@ -129,9 +131,6 @@ def data(name: str, X: Any, y: Any) -> None:
     """
     X, y = data_files.checked(X, y, f"data {name}")
     source = f"# {data_files.digest(X, y)}"
-    known = REGISTERED.get(("data", name))
-    if known is not None and known.source != f"{source}\n":
-        raise SpecError(f"data {name} has other numbers already; take another name")
     _register("data", name, DataSet(make=lambda spec, random: (X.copy(), y.copy())), (), source)
 
 
@@ -152,8 +151,8 @@ def initializer(name: str, draw: Callable[[RandomState, tuple[int, ...], int, in
     label = f"initializer {name}: draw"
 
     def drawn(shape: tuple[int, ...], seed: int) -> Array:
-        found = _call(label, partial(draw, RandomState(seed), shape, 3, 4))
-        return _like(label, found, shape)
+        found = checks.call(label, partial(draw, RandomState(seed), shape, 3, 4))
+        return checks.like(label, found, shape)
 
     first = drawn((3, 4), 0)
     if (first != drawn((3, 4), 0)).any():
@@ -170,6 +169,116 @@ def initializer(name: str, draw: Callable[[RandomState, tuple[int, ...], int, in
         seeded=bool((first != drawn((3, 4), 1)).any()),
     )
     _register("initializer", name, entry, (draw,))
+
+
+def loss(
+    name: str,
+    f: Callable[[Array, Array], Array],
+    df: Callable[[Array, Array], Array],
+    d2f: Callable[[Array, Array], Array] | None = None,
+    *,
+    outputs: Collection[str] = ("linear", "tanh", "sigmoid"),
+    targets: Collection[str] = ("binary", "bipolar"),
+    kink: Callable[[Array, Array], Array] | None = None,
+) -> None:
+    """Register a loss, as ``loss=NAME``.
+
+    Parameters
+    ----------
+    name : its name
+    f, df, d2f : the loss of a sample by its output o and target t, arrays of one shape, and its derivatives by o;
+        without d2f, differences of df stand in
+    outputs, targets : the values of ``arch.output`` and ``data.targets`` that it takes
+    kink : kink(o, t) is 0 where f has a kink; what is not stated is not seen by the diagnosis
+
+    Raises
+    ------
+    SpecError
+        Where a function does not work on arrays element by element, a derivative is wrong, the loss is not least at
+        the target, or the name has another loss already.
+    """
+    for key, given, known in (("outputs", outputs, OUTPUTS), ("targets", targets, TARGETS)):
+        if isinstance(given, str) or not given or not set(given) <= set(known):
+            raise SpecError(f"loss {name}: {key} must be some of {', '.join(known)}; got {given!r}")
+    real = "linear" in outputs and "binary" in targets
+    ends = {end for each in targets for end in TARGETS[each]}
+    for target in sorted(ends | ({-2.5, 0.3} if real else set())):
+        _check_loss(f"loss {name}, target {target:g}", (f, df, d2f), target, _reach(outputs))
+
+    def second(o: Array, t: Array) -> Array:
+        step = 10.0 * checks.STEP
+        found = (df(o + step, t) - df(o - step, t)) / (2.0 * step) if d2f is None else d2f(o, t)
+        return np.asarray(found, dtype=np.float64)
+
+    def build(o: Array, t: Array, each: Array, slope: Array) -> Step:
+        def step() -> None:
+            each[...] = f(o, t)
+            slope[...] = df(o, t)
+
+        return step
+
+    def floor(share: float, span: float) -> float:
+        low, high = next(pair for pair in TARGETS.values() if pair[1] - pair[0] == span)
+        ones, zeros = (partial(_constant, f, np.array([target])) for target in (high, low))
+        return _least(lambda o: share * ones(o) + (1.0 - share) * zeros(o), low, high)
+
+    entry = Loss(
+        objective=partial(through, Pointwise(build=build, value=f, first=df, second=second, kink=kink)),
+        floor=floor,
+        chance=(lambda y: _least(partial(_constant, f, y), float(y.min()), float(y.max()))) if real else None,
+        outputs=tuple(outputs),
+        targets=tuple(targets),
+    )
+    _register("loss", name, entry, (f, df, d2f, kink), f"# {' '.join(outputs)}, {' '.join(targets)}")
+
+
+def _reach(outputs: Collection[str]) -> Array:
+    """Return the points at which a loss is checked: outputs that each of these can have."""
+    low, high = max(OUTPUTS[name].low for name in outputs), min(OUTPUTS[name].high for name in outputs)
+    if np.isinf(low):
+        return 0.5 * checks.POINTS
+    inside = (checks.POINTS - checks.POINTS[0] + 0.2) / (np.ptp(checks.POINTS) + 0.4)
+    return np.asarray(low + (high - low) * inside)
+
+
+def _check_loss(
+    label: str,
+    functions: tuple[Callable[[Array, Array], Array], Callable[[Array, Array], Array], Callable[..., Array] | None],
+    target: float,
+    points: Array,
+) -> None:
+    """Refuse a loss whose functions are wrong at a target."""
+    named = dict(zip(("f", "df", "d2f"), functions, strict=True))
+
+    def at(function: Callable[[Array, Array], Array]) -> Callable[[Array], Array]:
+        return lambda o: function(o, np.full_like(o, target))
+
+    known = {name: at(function) for name, function in named.items() if function is not None}
+    for name, function in known.items():
+        checks.elementwise(f"{label}: {name}", function, points=points)
+    for of, by in pairwise(known.items()):
+        checks.derivative(label, of, by, points=points, variable="o")
+    values, before = known["f"](points), points < target
+    if (np.diff(values[before]) > 0.0).any() or (np.diff(values[~before]) < 0.0).any():
+        raise SpecError(f"{label}: f must be least where o is the target, and must not fall away from it")
+
+
+def _constant(f: Callable[[Array, Array], Array], y: Array, o: float) -> float:
+    """Return the mean loss of one output o for the targets y."""
+    return float(np.mean(f(np.full_like(y, o), y)))
+
+
+def _least(f: Callable[[float], float], low: float, high: float) -> float:
+    """Return the least value of f between two numbers, by zooming in on the best of `ZOOM` points."""
+    best = math.inf
+    for _ in range(10):
+        points = np.linspace(low, high, ZOOM)
+        with np.errstate(all="ignore"):
+            values = np.nan_to_num([f(o) for o in points.tolist()], nan=np.inf)
+        place = int(values.argmin())
+        best = min(best, float(values[place]))
+        low, high = points[max(place - 1, 0)], points[min(place + 1, ZOOM - 1)]
+    return best
 
 
 def optimizer(name: str, update: Callable[..., Any], *, state: int = 0) -> None:
@@ -194,15 +303,15 @@ def optimizer(name: str, update: Callable[..., Any], *, state: int = 0) -> None:
 
     def updated(runs: slice) -> list[Array]:
         part = [array[..., runs].copy() for array in (gradient, lr, *held)]
-        found = _call(label, partial(update, *(array.copy() for array in part)))
+        found = checks.call(label, partial(update, *(array.copy() for array in part)))
         parts = found if state else (found,)
         if not isinstance(parts, tuple) or len(parts) != 1 + state:
             raise SpecError(f"{label} must return {1 + state} arrays; got {type(found).__name__}")
         given = [array.copy() for array in part]
-        _call(label, partial(update, *given))
+        checks.call(label, partial(update, *given))
         if any((was != now).any() for was, now in zip(part, given, strict=True)):
             raise SpecError(f"{label} must leave its arguments as they are; it changes them")
-        return [_like(label, each, part[0].shape) for each in parts]
+        return [checks.like(label, each, part[0].shape) for each in parts]
 
     whole = updated(slice(None))
     for run in range(8):
@@ -283,6 +392,10 @@ def _register(kind: str, name: str, entry: Any, functions: tuple[Callable[..., A
     own = [text for function in functions for text in _sources(function, f"{kind} {name}", set())]
     text = "\n".join(dict.fromkeys([*texts, *own])) + "\n"
     module = sys._getframe(2).f_globals["__name__"]
+    known = REGISTERED.get((kind, name))
+    if kind in ("data", "loss") and known is not None and known.source != text:
+        other = "other numbers" if kind == "data" else "another source"
+        raise SpecError(f"{kind} {name} has {other} already; take another name")
     TABLES[kind][name] = entry
     REGISTERED[kind, name] = Own(module, text, hashlib.sha256(text.encode()).hexdigest()[:16])
 
@@ -329,43 +442,3 @@ def _is_library(function: types.FunctionType) -> bool:
     return function.__module__.partition(".")[0] in sys.stdlib_module_names or (
         "site-packages" in function.__code__.co_filename
     )
-
-
-def _call(label: str, call: Callable[[], Any]) -> Any:
-    try:
-        with np.errstate(all="ignore"):
-            return call()
-    except Exception as error:  # a function of the user's can raise anything
-        raise SpecError(f"{label} can't be called: {type(error).__name__}: {error}") from error
-
-
-def _like(label: str, found: Any, shape: tuple[int, ...]) -> Array:
-    """Return what a function returned, if it is an array of finite numbers and of this shape."""
-    if np.shape(found) != shape or np.asarray(found).dtype.kind not in "fiu" or not np.isfinite(found).all():
-        raise SpecError(f"{label} must return finite numbers of the shape {shape}; got {np.shape(found)}")
-    return np.array(found, dtype=np.float64)
-
-
-def _elementwise(label: str, f: Callable[[Array], Array]) -> None:
-    z = POINTS[:160].reshape(4, 5, 8)
-    given = z.copy()
-    whole = _like(label, _call(label, partial(f, given)), z.shape)
-    if (given != z).any():
-        raise SpecError(f"{label} must leave its argument as it is; it changes it")
-    part = _like(label, _call(label, partial(f, z[1:3, ::-1].copy())), (2, 5, 8))
-    if not np.allclose(whole[1:3, ::-1], part, rtol=1e-12, atol=1e-300):
-        raise SpecError(f"{label} must work element by element; its values depend on the other elements")
-
-
-def _derivative(label: str, of: tuple[str, Callable[[Array], Array]], by: tuple[str, Callable[[Array], Array]]) -> None:
-    """Compare a derivative with central differences."""
-    (name, f), (slope, df) = of, by
-    expected = (f(POINTS + STEP) - f(POINTS - STEP)) / (2.0 * STEP)
-    found = df(POINTS)
-    errors = np.abs(found - expected) / (1.0 + np.abs(expected))
-    worst = int(errors.argmax())
-    if not errors[worst] <= WRONG:
-        raise SpecError(
-            f"{label}: {slope} must be the derivative of {name}; it is wrong most at z = {POINTS[worst]:.4g}: "
-            f"{slope} is {found[worst]:.6g}, differences of {name} give {expected[worst]:.6g}"
-        )

@@ -81,7 +81,7 @@ class Pointwise:
     kink: Callable[[Array, Array], Array] | None = None
 
 
-def _through(loss: Pointwise, output: str, targets: str) -> Objective:
+def through(loss: Pointwise, output: str, targets: str) -> Objective:
     """Chain a loss with an output: dL/dz = L'(o) o' and d2L/dz2 = L''(o) o'^2 + L'(o) o''."""
     out, (low, high) = OUTPUTS[output], TARGETS[targets]
 
@@ -249,7 +249,7 @@ _HINGE = Pointwise(
 
 
 def _mse(output: str, targets: str) -> Objective:
-    return _MSE_OF_SIGMOID if output == "sigmoid" else _through(_SQUARED, output, targets)
+    return _MSE_OF_SIGMOID if output == "sigmoid" else through(_SQUARED, output, targets)
 
 
 LOSSES: dict[str, Loss] = {
@@ -265,12 +265,12 @@ LOSSES: dict[str, Loss] = {
         chance=lambda y: float(y.var()),
     ),
     "mae": Loss(
-        objective=partial(_through, _ABSOLUTE),
+        objective=partial(through, _ABSOLUTE),
         floor=lambda share, span: span * min(share, 1.0 - share),
         chance=lambda y: float(np.abs(y - np.median(y)).mean()),
     ),
     "hinge": Loss(
-        objective=partial(_through, _HINGE),
+        objective=partial(through, _HINGE),
         floor=lambda share, span: span * min(share, 1.0 - share),
         outputs=("linear", "tanh"),
         targets=("bipolar",),
