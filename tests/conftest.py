@@ -3,8 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +14,15 @@ from filelock import FileLock
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-ROOT = Path(__file__).resolve().parents[1]
+LONGEST = (
+    *("test_browser.py", "test_notebooks.py", "test_train.py", "test_questions.py", "test_installation.py"),
+    *("test_passwords.py", "test_causes.py", "test_sizes.py", "test_why.py", "test_findings.py"),
+    *("test_composition.py", "test_analyze.py", "docs", "scripts", "cli"),
+)
+"""Files and folders whose tests begin first, the longest of them first, so that no worker is left with one at the end.
 
-LONGEST = ("test_browser.py", "test_notebooks.py", "docs", "scripts", "cli")
-"""Files and folders whose tests begin first, so that no worker is left with a long file at the end."""
+`test_analyze.py` waits until `test_browser.py` has made the sweep that they share.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -87,14 +90,13 @@ SWEEP = ("train.py", "-m", "lr=0.1,1", "seed=5..9", "epochs=1000")
 
 @pytest.fixture(scope="session")
 def _swept(once, ready_store) -> Path:
-    """Train and report a sweep of ten runs by real processes, once for all tests."""
+    """Train and report a sweep of ten runs by the commands, once for all tests."""
+    import commands
 
     def fill(folder: Path) -> None:
         shutil.copy(ready_store, folder)
-        environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
         for name, words in {"trained": SWEEP, "analyzed": ("scripts/analyze.py",)}.items():
-            command = [sys.executable, str(ROOT / words[0]), *words[1:]]
-            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            done = commands.call(*words, folder=folder, uri=f"sqlite:///{folder}/mlflow.db")
             assert (done.returncode, done.stderr) == (0, "")
             (folder / f"{name}.txt").write_text(done.stdout)
 

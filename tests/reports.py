@@ -40,6 +40,8 @@ def material(cells, **given):
 
 
 TWENTY = {0.1: ["converged"] * 3 + ["stuck_ln2"] * 7, 1.0: ["converged"] * 9 + ["descending"]}
+SETTINGS = TWENTY | {10.0: ["converged", "stuck_ln2", "stuck_ln2"]}
+"""The runs of the report that tests share."""
 
 
 def written(folder, cells=TWENTY, **given):

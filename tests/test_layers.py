@@ -34,6 +34,7 @@ FOREIGN = {
     "filelock": {"tracking"},
     "pandas": {"runs", "statistics", "figures", "report", "sweeps", "api"},
     "matplotlib": {"figures", "report", "api"},
+    "PIL": {"figures"},
     "statsmodels": {"statistics"},
     "jinja2": {"report"},
     "rich": {"sweeps"},

@@ -174,7 +174,7 @@ def test_equals_hydras_own(hydra_of):
     hydra = hydra_of(CONF)
     composer = Composer(*hydra)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(overrides(GROUPS, KEYS, VALUES), st.integers(0, 9))
     @example(["data=noisy_xor", "data.seed=${seed}", "seed=7"], 0)
     @example(["++lr=5", "lr=3"], 0)
@@ -195,7 +195,7 @@ def test_equals_hydras_own_where_configuration_is_full_of_interpolations(hydra_o
     hydra = hydra_of(nasty)
     composer = Composer(*hydra)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(overrides(NASTY_GROUPS, NASTY_KEYS, NASTY_VALUES), st.integers(0, 9))
     @example(["c.n=1", "+copy.n=2"], 0)
     @example(["c.f.g=null", "+copy.f.g=1"], 0)

@@ -148,7 +148,7 @@ def test_a_single_run_prints_the_notebooks_lines_and_is_kept_beside_the_command(
 
 
 def test_a_sweep_as_typed(stored):
-    done = process(stored, "-m", "lr=0.01,0.1,1", "seed=0..9", "epochs=2", "artifacts=none")
+    done = call(stored, "-m", "lr=0.01,0.1,1", "seed=0..9", "epochs=2", "artifacts=none")
     assert done.returncode == 0, done.stderr
     children = "SELECT p.value, count(*) FROM params p JOIN tags t USING (run_uuid) WHERE t.key = 'mlflow.parentRunId'"
     assert sorted(rows(stored, f"{children} AND p.key = 'lr' GROUP BY 1")) == [("0.01", 10), ("0.1", 10), ("1.0", 10)]

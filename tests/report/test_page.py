@@ -6,16 +6,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import browser
-from reports import TWENTY, written
+from reports import SETTINGS, written
 
 pytestmark = pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium is installed")
 
 
 @pytest.fixture(scope="module")
-def page_file(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
-    written(folder, TWENTY | {10.0: ["converged", "stuck_ln2", "stuck_ln2"]})
-    return folder / "report.html"
+def page_file(once):
+    return once("report", lambda folder: written(folder, SETTINGS)) / "report.html"
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from reports import TWENTY, curves, material, table, written
+from reports import SETTINGS, TWENTY, curves, material, table, written
 from xorlab import report, statistics
-from xorlab.report import Material, answer, caveats, page
+from xorlab.report import Material, answer, caveats, page, writing
 
 
 def test_the_answer_is_three_sentences_from_the_numbers():
@@ -110,17 +110,15 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(once):
     """The folder of a whole report."""
-    folder = tmp_path_factory.mktemp("whole")
-    written(folder)
-    return folder
+    return once("report", lambda folder: written(folder, SETTINGS))
 
 
 def test_the_page_holds_answer_tables_pictures_and_origin_and_needs_no_other_file(whole):
     text = (whole / "report.html").read_text()
     found = Page(text)
-    for sentence in answer(material(TWENTY)):
+    for sentence in answer(material(SETTINGS)):
         assert sentence in text
     assert all(source.startswith("data:") for source in found.sources)
     assert not re.search(r"https?://", text)
@@ -137,12 +135,13 @@ def test_tables_and_pictures_lie_beside_the_page(whole):
     assert {"report.html", "runs.csv", "runs.parquet", "rates.csv", "settings.csv", "comparisons.csv"} <= files
     assert {f"{name}.{kind}" for name in ("rates", "loss_curves", "causes") for kind in ("png", "svg", "pdf")} <= files
     settings = pd.read_csv(whole / "settings.csv")
-    assert settings[["n", "converged", "rate"]].to_numpy().tolist() == [[10, 3, 0.3], [10, 9, 0.9]]
+    assert settings[["n", "converged", "rate"]].to_numpy().tolist() == [[10, 3, 0.3], [10, 9, 0.9], [3, 1, 1 / 3]]
 
 
 def test_a_long_table_shows_its_first_rows_and_says_what_it_leaves_out(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "PAGE_ROWS", 1)
-    text = written(tmp_path, TWENTY | {10.0: ["converged"] * 10})
+    monkeypatch.setattr(writing, "PICTURES", {})
+    text = written(tmp_path, SETTINGS)
     assert len(pd.read_csv(tmp_path / "settings.csv")) == 3
     assert "2 more rows are in settings.csv." in text
 
@@ -153,7 +152,7 @@ ABSENT = ("converged", "stuck", "fates", "against")
 
 @pytest.mark.parametrize("name", sorted({*report.PICTURES, *report.TABLES}.difference(ABSENT)))
 def test_one_alone_is_what_the_report_has_of_it(whole, tmp_path, name):
-    report.write_one(name, material(TWENTY), tmp_path)
+    report.write_one(name, material(SETTINGS), tmp_path)
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files
     assert all((whole / file).read_bytes() == (tmp_path / file).read_bytes() for file in files)

@@ -8,8 +8,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, RunTag
 
 import commands
-from xorlab import runs
+from xorlab import report, runs
 from xorlab.cli.report import main
+from xorlab.report import writing
 from xorlab.spec import RunSpec
 from xorlab.tracking.tracker import Record, Tracker
 
@@ -82,6 +83,13 @@ def test_one_table_or_picture_is_made_alone(folder, analyze):
     assert sorted(path.suffix for path in (folder / "two").iterdir()) == [".pdf", ".png", ".svg"]
 
 
+@pytest.fixture
+def one_picture(monkeypatch):
+    """A report draws one picture only, where a test is about its words and tables."""
+    monkeypatch.setattr(writing, "PICTURES", {"rates": report.PICTURES["rates"]})
+
+
+@pytest.mark.usefixtures("one_picture")
 def test_a_deleted_a_failed_and_a_doubled_run_are_told(folder, analyze, tmp_path):
     for name in ("mlflow.db", "mlruns"):
         place = shutil.copytree if name == "mlruns" else shutil.copy
@@ -110,6 +118,7 @@ def test_a_deleted_a_failed_and_a_doubled_run_are_told(folder, analyze, tmp_path
     assert pd.read_csv(tmp_path / "out" / "settings.csv")["n"].tolist() == [3, 5]
 
 
+@pytest.mark.usefixtures("one_picture")
 def test_a_second_sweep_is_compared_with(folder, analyze):
     words = ("-m", "lr=0.1,1", "seed=0..4", "epochs=500", "arch=2-8-1", "tracking.experiment=b")
     called = commands.call("train.py", *words, folder=folder, uri=f"sqlite:///{folder}/mlflow.db")
@@ -149,6 +158,7 @@ def test_runs_are_chosen_by_sweep_filter_and_time(folder, analyze, words, count)
     assert pd.read_csv(folder / "chosen" / "settings.csv")["n"].sum() == count
 
 
+@pytest.mark.usefixtures("one_picture")
 def test_the_report_of_a_choice_of_runs_says_how_many_and_how_they_were_chosen(folder, analyze):
     status, printed, errors = analyze("--filter", "params.lr = '0.5'", "--out", "one")
     assert (status, errors) == (0, "")

@@ -22,9 +22,6 @@ CERTAIN: dict[str, str] = {
 }
 """Patterns that decide the outcome on XOR, given enough epochs; derived for gradient descent with lr 0.1."""
 
-Unit = tuple[int, int, int]
-"""The signs, +1 or -1, of a unit's weights from x1, from x2 and to the output; 0 where the sign does not matter."""
-
 
 def pattern(spec: RunSpec) -> str:
     """Give the sign pattern of a run's initial weights, as in ``(+,-)+ (-,+)+``.
@@ -53,16 +50,10 @@ def pattern(spec: RunSpec) -> str:
         raise ValueError(f"sign patterns need weights other than 0; got init={spec.init.name} with a weight of 0")
     relu = ACTIVATIONS[spec.arch.activations[0]].pieces == (0.0, 1.0)
     dies = relu and spec.arch.relu_grad_at_zero == 0.0 and spec.data.encoding == "binary"
+    # Of each unit: the signs of its weights from x1, from x2 and to the output; 0 where the sign does not matter.
     signs = np.sign(weights).astype(int).T.tolist()
-    return _canonical([(a, b, 0 if dies and (a, b) == (-1, -1) else out) for a, b, out in signs])
-
-
-def _canonical(found: list[Unit]) -> str:
-    """Write the order of inputs and units that has + first."""
+    found = [(a, b, 0 if dies and (a, b) == (-1, -1) else out) for a, b, out in signs]
     swapped = [(b, a, out) for a, b, out in found]
-    return " ".join(map(_written, max(sorted(found, reverse=True), sorted(swapped, reverse=True))))
-
-
-def _written(unit: Unit) -> str:
-    first, second, out = ({1: "+", -1: "-", 0: ""}[sign] for sign in unit)
-    return f"({first},{second}){out}"
+    first = max(sorted(found, reverse=True), sorted(swapped, reverse=True))  # of the orders, the one with + first
+    mark = {1: "+", -1: "-", 0: ""}
+    return " ".join(f"({mark[a]},{mark[b]}){mark[out]}" for a, b, out in first)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
+from PIL import Image
 
 from xorlab.diagnosis.planes import Plane
 from xorlab.figures.axes import ceiling, log_epochs, loss_axes, name_levels
@@ -61,11 +62,15 @@ def film(path: Path, reels: Sequence[Reel], *, levels: Mapping[str, float], fps:
     colour_bar(figure=figure, image=grid[0, 0].images[0], axes=list(grid[0]))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the frames keep the places of the first
-    writer = PillowWriter(fps=fps)
-    with writer.saving(figure, str(path), dpi):
-        for epoch in epochs + [epochs[-1]] * round(HOLD * fps):
-            _show(grid[0], dots, reels, epoch)
-            writer.grab_frame()
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    frames = []
+    for epoch in epochs:
+        _show(grid[0], dots, reels, epoch)
+        canvas.draw()
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    milliseconds = [round(1000 / fps)] * (len(frames) - 1) + [round(1000 * HOLD)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
 
 
 def _show(axes: Sequence[Axes], dots: Sequence[Line2D], reels: Sequence[Reel], epoch: int) -> None:

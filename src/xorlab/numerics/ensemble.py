@@ -152,10 +152,8 @@ class Ensemble:
         parameters = OPTIMIZERS[self.specs[0].optimizer.name].parameters
         columns = {name: [getattr(spec.optimizer, name) for spec in self.specs] for name in parameters}
         columns["lr"] = [spec.lr for spec in self.specs]
-        numbers = {name: pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
-        if self.theta.shape[1] > BROADCAST_COSTS:
-            return numbers
-        return {name: np.zeros_like(self.theta) + values for name, values in numbers.items()}
+        zeros = np.zeros_like(self.theta if self.theta.shape[1] <= BROADCAST_COSTS else self.theta[0])
+        return {name: zeros + pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
 
     def _data(self) -> tuple[Array, Array]:
         """Return X (N, D) and y (N,) if all runs share them, otherwise (N, D, R') and (N, R')."""

@@ -114,14 +114,11 @@ def _torch(archive: zipfile.ZipFile, folder: str, name: str) -> Arrays:
     except Exception as error:  # a pickle that is not PyTorch's can raise anything
         raise SpecError(f"{name} must hold a state_dict; it can't be read") from error
     parts = [found, *found.values()] if isinstance(found, dict) else []
-    states = [part for part in parts if _is_state(part)]
+    filled = [part for part in parts if isinstance(part, dict) and part]
+    states = [part for part in filled if all(isinstance(value, np.ndarray) for value in part.values())]
     if len(states) != 1:
         raise SpecError(f"{name} must hold one state_dict; got {len(states)}")
     return dict(states[0])
-
-
-def _is_state(part: Any) -> bool:
-    return isinstance(part, dict) and bool(part) and all(isinstance(value, np.ndarray) for value in part.values())
 
 
 def _keras(content: bytes, name: str) -> Arrays:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""Libyaml's where PyYAML was built with it, which is four times as fast."""
+
 SURFACE_POINTS = 201
 """Points along each side of the decision surface."""
 
@@ -84,7 +87,7 @@ def files(chunk: Chunk, index: int, config: Mapping[str, Any]) -> dict[str, byte
         "initial_weights.npz": npz(take(chunk.trained.initial, index)),
         "final_weights.npz": npz(take(chunk.trained.final, index)),
         **sources(chunk.trained.specs[index]),
-        "config.yaml": yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode(),
+        "config.yaml": yaml.dump(dict(config), Dumper=DUMPER, sort_keys=False, allow_unicode=True).encode(),
     }
 
 
