@@ -33,6 +33,7 @@ FOREIGN = {
     "sqlalchemy": {"tracking", "runs"},
     "filelock": {"tracking"},
     "pandas": {"runs", "statistics", "figures", "report", "sweeps", "api"},
+    "pyarrow": {"runs", "sweeps"},
     "matplotlib": {"figures", "report", "api"},
     "PIL": {"figures"},
     "statsmodels": {"statistics"},
@@ -45,7 +46,7 @@ FOREIGN = {
 }
 """The packages that may import each library."""
 
-HEAVY = ("matplotlib", "mlflow", "pandas", "scipy", "sqlalchemy", "statsmodels")
+HEAVY = ("matplotlib", "mlflow", "pandas", "pyarrow", "scipy", "sqlalchemy", "statsmodels")
 
 
 def files(package):

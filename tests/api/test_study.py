@@ -132,7 +132,7 @@ def test_a_component_brings_its_own_settings():
         ({"hidden": 3, "arch.hidden": 4}, "arch.hidden is given twice; give it once"),
         ({"hidden": "3"}, "arch.hidden must be a list of widths"),
         ({"optimizer": "gd", "momentum": 0.9}, "optimizer.momentum does not belong to optimizer=gd"),
-        ({"seed": range(2_000_000)}, "a sweep can have 1,000,000 runs; got 2,000,000"),
+        ({"seed": range(20_000_000)}, "a sweep can have 16,777,216 runs; got 20,000,000"),
         ({"track": "sweep"}, "track must be None or 'runs'; got 'sweep'"),
     ],
 )

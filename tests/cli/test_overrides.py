@@ -109,10 +109,10 @@ def test_refused_of_a_sweep(line, message):
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        (["seed=0..99999999999"], "seed=0..99999999999 has 100,000,000,000 values; a sweep can have 1,000,000 runs"),
-        (["seed=range(0,99999999999)"], "has 99,999,999,999 values; a sweep can have 1,000,000 runs"),
-        (["lr=range(1,0,-1e-12)"], "has 1,000,000,000,000 values; a sweep can have 1,000,000 runs"),
-        (["lr=range(0,1001)", "seed=0..999"], r"got 1,001,000: 1,001 of lr x 1,000 of seed. Give fewer values"),
+        (["seed=0..99999999999"], "seed=0..99999999999 has 100,000,000,000 values; a sweep can have 16,777,216 runs"),
+        (["seed=range(0,99999999999)"], "has 99,999,999,999 values; a sweep can have 16,777,216 runs"),
+        (["lr=range(1,0,-1e-12)"], "has 1,000,000,000,000 values; a sweep can have 16,777,216 runs"),
+        (["lr=range(0,4097)", "seed=0..4096"], r"got 16,785,409: 4,097 of lr x 4,097 of seed. Give fewer values"),
     ],
 )
 def test_a_sweep_of_too_many_runs_is_refused_with_their_number(typed, message):

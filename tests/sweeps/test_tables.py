@@ -1,4 +1,5 @@
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_markdown_and_csv_hold_the_same_cells() -> None:
 def test_causes_are_counted_within_outcomes_in_the_order_of_outcomes() -> None:
     outcomes = ["stuck_ln2", "converged", "stuck_ln2", "stuck_ln2", "diverged"]
     causes = ["all_dead", None, "affine_collapse", "affine_collapse", "diverged"]
-    assert count_causes(outcomes, causes).rows == (
+    assert count_causes(Counter(zip(outcomes, causes, strict=True))).rows == (
         ("converged", "1", ""),
         ("stuck at ln 2", "3", "2 affine collapse, 1 all dead"),
         ("diverged", "1", "1 diverged"),
@@ -79,9 +80,6 @@ class Counted(list[Any]):
 @pytest.mark.parametrize("runs", [100, 1000])
 def test_tables_read_each_run_once(runs: int) -> None:
     outcomes = Counted(["converged", "stuck_ln2", "stuck_0.477", "diverged"] * (runs // 4))
-    causes = Counted([None, "saddle", "tied_units", "diverged"] * (runs // 4))
-    count_causes(outcomes, causes)
-    assert (outcomes.read, causes.read) == (runs, runs)
     settings = Counted([{"lr": str(lr), "seed": str(seed)} for lr in range(4) for seed in range(runs // 4)])
     tabulate(settings, outcomes)
-    assert (outcomes.read, settings.read) == (2 * runs, runs)
+    assert (outcomes.read, settings.read) == (runs, runs)

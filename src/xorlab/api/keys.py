@@ -10,9 +10,10 @@ from typing import Any
 
 from xorlab.errors import SpecError
 from xorlab.spec import RunSpec
+from xorlab.spec.product import MOST, SPACINGS, Product, of
 from xorlab.spec.runspec import PARTS
 from xorlab.spec.text import DIGESTS, PARAMETERS, typed
-from xorlab.sweeps.jobs import MOST, Job
+from xorlab.sweeps.jobs import Job
 
 KEYS = {key.removesuffix(".name"): key for key in PARAMETERS if key not in DIGESTS}
 """The configuration's keys, each with its parameter: ``optimizer`` chooses ``optimizer.name``."""
@@ -121,6 +122,21 @@ def jobs(values: Mapping[str, Sequence[Any]], options: Mapping[str, Any]) -> lis
     return found
 
 
+def product(values: Mapping[str, Sequence[Any]]) -> Product:
+    """Return every combination of values as a product, whose runs are made when they are needed.
+
+    Raises
+    ------
+    SpecError
+        Where a combination is no valid run.
+    """
+
+    def compose(chosen: Sequence[Any]) -> RunSpec:
+        return RunSpec.from_mapping(_nested(dict(zip(values, chosen, strict=True))))
+
+    return of(values, compose, typed, lambda value: value)
+
+
 def _nested(chosen: Mapping[str, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in chosen.items():
@@ -138,4 +154,8 @@ def _written(own: Sequence[Any]) -> str:
     numbers = len(own) > 2 and all(type(value) is int for value in own)
     if numbers and list(own) == list(range(own[0], own[0] + len(own))):
         return f"{own[0]}..{own[-1]}"
+    if len(own) > 3 and all(type(value) is float for value in own):
+        for name, spaced in SPACINGS.items():
+            if (name == "linspace" or own[0] > 0 < own[-1]) and spaced(own[0], own[-1], len(own)).tolist() == list(own):
+                return f"{name}({own[0]},{own[-1]},{len(own)})"
     return ",".join(map(typed, own))

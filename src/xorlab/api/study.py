@@ -1,5 +1,6 @@
 """A study, which is a set of runs that have ended, and one of its runs."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -28,8 +29,8 @@ from xorlab.spec.components.outputs import OUTPUTS, TARGETS
 from xorlab.spec.components.steps import sigmoid
 from xorlab.spec.options import Options
 from xorlab.statistics.settings import short
-from xorlab.sweeps import pool
-from xorlab.sweeps.jobs import Job
+from xorlab.sweeps import parts, pool
+from xorlab.sweeps.jobs import MOST, Job
 from xorlab.sweeps.runner import run_many
 from xorlab.sweeps.tables import Table, tabulate
 from xorlab.sweeps.terminal import Bars
@@ -284,14 +285,11 @@ class Answer:
         return summary.markdown(self.trials)
 
 
-TRACKS = (None, "runs")
-
-
 def sweep(
     settings: Mapping[str, Any] | None = None,
     /,
     *,
-    track: Literal["runs"] | None = None,
+    track: Literal["runs", "sweep"] | None = None,
     uri: str | None = None,
     experiment: str = "xorlab",
     converged_below: float = 0.1,
@@ -309,7 +307,8 @@ def sweep(
         as in ``hidden=3``. A list, a range or an array holds values to sweep over; anything else is one value.
         ``hidden=[2, 8, (5, 5)]`` is three networks, the last with two hidden layers.
     track
-        None keeps the runs in memory; ``"runs"`` records each in MLflow, below a parent run.
+        None keeps the runs in memory; ``"runs"`` records each in MLflow, below a parent run; ``"sweep"`` records them
+        as columns in files of one run in MLflow, which a million of them need.
     uri, experiment
         Where they are recorded: the tracking store, as for the command line, and the experiment's name.
     converged_below, log_every, artifacts, workers
@@ -322,8 +321,6 @@ def sweep(
     StoreError
         Where the store can't be used.
     """
-    if track not in TRACKS:
-        raise SpecError(f"track must be None or 'runs'; got {track!r}, which is not there yet")
     options = Options(
         converged_below=converged_below,
         log_every=log_every,
@@ -331,8 +328,15 @@ def sweep(
         uri=uri,
         experiment=experiment,
         workers=workers,
+        track=track,
     )
     given = keys.grid({**(settings or {}), **values})
+    if track == "sweep":
+        product = keys.product(given)
+        parent = str(parts.run(product, options, command=text.command(["-m", *keys.words(given)])).run_id)
+        return load(parent, uri=uri, experiment=experiment)
+    if (count := math.prod(map(len, given.values()))) > MOST:
+        raise SpecError(f"a sweep of {count:,} runs needs track='sweep'; others can have {MOST:,}")
     jobs = keys.jobs(given, {"converged_below": converged_below, "log_every": log_every})
     if track is None:
         return _in_memory(jobs, options)
@@ -389,6 +393,9 @@ def load(name: str = "latest", *, uri: str | None = None, experiment: str = "xor
     if sweep_id is not None:
         return Study(load_runs(address, experiment=experiment, sweep=sweep_id), source)
     run_id = single.find(name, address, experiment=experiment).run_id
+    if ":" in run_id:
+        every = load_runs(address, experiment=experiment, sweep=run_id.partition(":")[0])
+        return Study(every[every["run_id"] == run_id].reset_index(drop=True), source)
     found = load_runs(address, experiment=experiment, filter=f"attributes.run_id = '{run_id}'")
     if found.empty:
         raise XorlabError(f"run {run_id} is not in experiment {experiment}")

@@ -7,12 +7,15 @@ right whatever OmegaConf has changed.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
 import hydra
 import omegaconf
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser import overrides_parser
+from hydra.core.override_parser.types import ChoiceSweep
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import AnyNode, DictConfig, ListConfig, OmegaConf
 
@@ -20,6 +23,34 @@ from xorlab.errors import XorlabError
 from xorlab.spec.text import program
 
 TESTED = hydra.__version__.startswith("1.3.") and omegaconf.__version__.startswith("2.3.")
+
+
+@dataclass
+class Spaced(ChoiceSweep):
+    """Numbers from one end to the other, as ``logspace(0.01,100,1024)``; `overrides` checks and writes them out."""
+
+    name: str = ""
+    given: tuple[Any, ...] = ()
+
+
+def add_spacings() -> None:
+    """Let Hydra read ``linspace(a,b,n)`` and ``logspace(a,b,n)`` wherever it reads ``range(a,b)``."""
+    made = overrides_parser.create_functions
+
+    def linspace(*given: Any) -> Spaced:
+        return Spaced(name="linspace", given=given)
+
+    def logspace(*given: Any) -> Spaced:
+        return Spaced(name="logspace", given=given)
+
+    def create_functions() -> Any:
+        functions = made()
+        functions.register("linspace", linspace)
+        functions.register("logspace", logspace)
+        return functions
+
+    if "linspace" not in made().functions:
+        overrides_parser.create_functions = create_functions
 
 
 class Return(JobReturn):

@@ -1,8 +1,10 @@
 """A multirun of our own task: every job is composed and checked first, then all are run together."""
 
 import dataclasses
+import itertools
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,13 +14,15 @@ from omegaconf import DictConfig
 
 from xorlab.cli.composition import Composer
 from xorlab.cli.internals import Return
-from xorlab.cli.overrides import Setting, combinations, refuse_repeats
+from xorlab.cli.overrides import Setting, axes, refuse_repeats
 from xorlab.cli.refusals import is_mistake, line
 from xorlab.errors import SpecError, XorlabError
+from xorlab.spec import RunSpec
 from xorlab.spec.options import FOLLOWING, TRACKING, Options, split
-from xorlab.sweeps.jobs import Job, JobResult, check_files
+from xorlab.spec.product import Product, of
+from xorlab.sweeps.jobs import MOST, Job, JobResult, check_files
 
-Many = Callable[[Sequence[Job], Options], list[JobResult]]
+Many = Callable[[Sequence[Job] | Product | None, Options], list[JobResult]]
 
 
 def sweep(
@@ -45,12 +49,76 @@ def sweep(
     composer = Composer(loader, master)
     typed = composer.parser.parse_overrides(list(arguments))
     refuse_repeats(typed)
-    returns = _run(many, composer, combinations([*composer.parser.parse_overrides(list(params)), *typed]), 0)
+    given = axes([*composer.parser.parse_overrides(list(params)), *typed])
+    if (options := _in_columns(composer, given)) is not None:
+        _run_product(many, composer, given, options)
+        return []
+    count = math.prod(map(len, given.values()))
+    if count > MOST:
+        raise SpecError(f"a sweep with track=runs can have {MOST:,} runs; got {count:,}. Give track=sweep")
+    returns = _run(many, composer, list(itertools.product(*given.values())), 0)
     failures = [f"failed: {found._return_value}" for found in returns if isinstance(found._return_value, XorlabError)]
     if failures:
         print(*failures, sep="\n", file=sys.stderr)
         raise SystemExit(1)
     return returns
+
+
+def _in_columns(composer: Composer, given: Mapping[str, Sequence[Setting]]) -> Options | None:
+    """Return the options of a sweep whose runs are recorded as columns; None for one whose runs are MLflow's."""
+    settings = [values[0] for values in given.values()]
+    try:
+        options = _composed(composer, settings)[1]
+    except XorlabError:
+        return None  # it is refused there, with the job's settings
+    if options.sweep == "new":
+        count = math.prod(map(len, given.values()))
+        if options.tracked(count) == "runs":
+            return None
+        if options.track is None:
+            print(f"{count:,} runs: recorded as columns of one run in MLflow (track=sweep)", file=sys.stderr)
+        return options
+    from xorlab.sweeps.parts import stored_columns
+
+    stored = stored_columns(options)
+    if stored is None and options.track == "sweep":
+        raise SpecError(f"sweep={options.sweep} was recorded with track=runs and stays so; leave track out")
+    if stored is not None and options.track == "runs":
+        raise SpecError(f"sweep={options.sweep} was recorded with track=sweep and stays so; leave track out")
+    return None if stored is None else options
+
+
+def _run_product(many: Many, composer: Composer, given: Mapping[str, Sequence[Setting]], options: Options) -> None:
+    """Run every combination of values, which stays a product until a worker needs its runs."""
+    setup_globals()
+
+    def composed(settings: Sequence[Setting]) -> RunSpec:
+        spec, own = _composed(composer, settings)
+        if own != options:
+            _refuse_differing(dataclasses.asdict(options), dataclasses.asdict(own))
+        return spec
+
+    if options.sweep != "new" and all(map(_is_option, (values[0] for values in given.values()))):
+        many(None, options)
+        return
+    product = of(given, composed, lambda each: each.text, lambda each: each.value)
+    check_files([Job({}, spec) for spec in product.edges()])
+    many(product, options)
+
+
+def _composed(composer: Composer, settings: Sequence[Setting]) -> tuple[RunSpec, Options]:
+    """Compose a run; raise SpecError with its settings where that fails."""
+    try:
+        config = composer.plain(settings, 0)
+        texts = {each.key: each.text for each in settings}
+        if "sweep" in texts:  # an id may look like a number
+            config = {**config, "sweep": texts["sweep"]}
+        return split(config)
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        typed = " ".join(each.line for each in settings)
+        raise SpecError(f"{typed}: {line(error)}") from error
 
 
 def launch(

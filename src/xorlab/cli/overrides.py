@@ -12,14 +12,18 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, ValueType
 
+from xorlab.cli.internals import Spaced, add_spacings
 from xorlab.errors import XorlabError
-from xorlab.sweeps.jobs import MOST
+from xorlab.spec.product import MOST, SPACINGS
 
 RANGE = re.compile(r"([+-]?\d+)\.\.([+-]?\d+)")
 HALF_OPEN = re.compile(r"[+-]?\d+\.\.|\.\.[+-]?\d+")
 ALONE = {"experiment": "an experiment is a sweep already; run one at a time"}
 """The groups that can't be swept, and why."""
 PREFIXES = {OverrideType.CHANGE: "", OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
+
+
+add_spacings()
 
 
 class OverrideError(XorlabError, ValueError):
@@ -59,8 +63,29 @@ def setting(override: Override) -> Setting:
     return Setting(key, override.value(), override.get_value_element_as_str(), override.type)
 
 
+@dataclass(frozen=True, eq=False)
+class Numbers(Sequence[Setting]):
+    """Numbers as the values of a key, each a setting when it is asked for: a million of them cost nothing."""
+
+    key: str
+    kind: OverrideType
+    values: Sequence[float]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, place: Any) -> Any:
+        value = self.values[place]
+        return Setting(self.key, value, str(value), self.kind)
+
+
 def combinations(overrides: Sequence[Override]) -> list[tuple[Setting, ...]]:
-    """Return every job of a sweep as its settings, the last key varying fastest.
+    """Return every job of a sweep as its settings, the last key varying fastest; see `axes`."""
+    return list(itertools.product(*axes(overrides).values()))
+
+
+def axes(overrides: Sequence[Override]) -> dict[str, Sequence[Setting]]:
+    """Return the values of each key of a sweep.
 
     Parameters
     ----------
@@ -77,14 +102,16 @@ def combinations(overrides: Sequence[Override]) -> list[tuple[Setting, ...]]:
     if count > MOST:
         sizes = " x ".join(f"{len(values):,} of {key}" for key, values in chosen.items() if len(values) > 1)
         raise OverrideError(f"a sweep can have {MOST:,} runs; got {count:,}: {sizes}. Give fewer values")
-    return list(itertools.product(*chosen.values()))
+    return chosen
 
 
-def _values(override: Override) -> list[Setting]:
+def _values(override: Override) -> Sequence[Setting]:
     """Return a setting for each value of an override, ``a..b`` written out with both ends."""
     name = override.input_line or override.get_key_element()
     if override.is_interval_sweep():
         raise OverrideError(f"{name} is an interval; a sweep needs a list, a range or a choice of values")
+    if (numbers := _numbers(name, override)) is not None:
+        return numbers
     found = list(_written_out(name, override))
     key = override.key_or_group
     if not found:
@@ -94,6 +121,42 @@ def _values(override: Override) -> list[Setting]:
         raise OverrideError(f"{name} repeats {value}; give each value of {key} once")
     if key in ALONE and len(found) > 1:
         raise OverrideError(f"{name} can't be swept: {ALONE[key]}")
+    return found
+
+
+def _numbers(name: str, override: Override) -> Numbers | None:
+    """Return the values of ``a..b``, ``linspace(a,b,n)`` or ``logspace(a,b,n)``, each different; None for others."""
+    value, key = override.value(), override.key_or_group
+    key = key if override.package is None else f"{key}@{override.package}"
+    if isinstance(value, Spaced):
+        return Numbers(key, override.type, _spaced(name, value))
+    if override.is_sweep_override() or override.type not in (OverrideType.CHANGE, OverrideType.FORCE_ADD):
+        return None
+    match = RANGE.fullmatch(override.get_value_element_as_str())
+    if match is None:
+        return None
+    first, last = int(match[1]), int(match[2])
+    _check_count(name, abs(last - first) + 1)
+    step = 1 if last >= first else -1
+    return Numbers(key, override.type, range(first, last + step, step))
+
+
+def _spaced(name: str, value: Spaced) -> list[float]:
+    """Return evenly spaced numbers, on a line or on a log scale, with both ends."""
+    form = f"{value.name}(first,last,count)"
+    if len(value.given) != 3 or not all(type(each) in (int, float) for each in value.given):
+        raise OverrideError(f"{name} must be {form}, as in {value.name}(0.01,100,64)")
+    first, last, count = value.given
+    if type(count) is not int or count < 2:
+        raise OverrideError(f"{name} must have a whole number of values, 2 or more; got {count}")
+    _check_count(name, count)
+    if not math.isfinite(first) or not math.isfinite(last):
+        raise OverrideError(f"{name} must have finite ends; got {first} and {last}")
+    if value.name == "logspace" and min(first, last) <= 0:
+        raise OverrideError(f"{name} must have positive ends; got {min(first, last)}")
+    found: list[float] = SPACINGS[value.name](first, last, count).tolist()
+    if len(set(found)) < count:
+        raise OverrideError(f"{name} repeats values: there are not {count:,} numbers between its ends; give fewer")
     return found
 
 

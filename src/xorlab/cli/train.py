@@ -13,8 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from xorlab.cli.overrides import check_single
 from xorlab.cli.refusals import answer, refusals
-from xorlab.errors import SpecError
+from xorlab.errors import SpecError, XorlabError
 from xorlab.spec.options import Options, split
+from xorlab.spec.product import Product
 from xorlab.spec.text import PROGRAM
 from xorlab.sweeps.jobs import Job, JobResult, check_files
 from xorlab.tracking.passwords import shown
@@ -47,6 +48,8 @@ def train(config: DictConfig) -> float | None:
         check_single(HydraConfig.get().overrides.task)
         plain: Any = OmegaConf.to_container(config, resolve=True)
         spec, options = split(plain)
+        if options.track == "sweep":
+            raise SpecError("track=sweep is about a sweep; add -m")
         if (options.sweep, options.retry, options.plan, options.reuse) != ("new", None, False, False):
             raise SpecError("sweep, retry, plan and reuse are about a sweep; add -m")
 
@@ -57,12 +60,19 @@ def train(config: DictConfig) -> float | None:
         return run_one(job, options).final_loss
 
 
-def train_many(jobs: Sequence[Job], options: Options) -> list[JobResult]:
-    """Train the runs of a sweep together."""
+def train_many(jobs: Sequence[Job] | Product | None, options: Options) -> list[JobResult]:
+    """Train the runs of a sweep together; those of a product, or of a sweep of one that is continued, have no jobs."""
+    program = os.environ[PROGRAM].split() if PROGRAM in os.environ else ["python", sys.argv[0]]
+    command = shlex.join([*program, *map(shown, sys.argv[1:])])
+    if jobs is None or isinstance(jobs, Product):
+        from xorlab.sweeps import parts
+
+        if failed := parts.run(jobs, options, command=command).failed:
+            raise XorlabError(f"{failed:,} runs failed; their column error says why")
+        return []
     from xorlab.sweeps.runner import run_many
 
-    program = os.environ[PROGRAM].split() if PROGRAM in os.environ else ["python", sys.argv[0]]
-    return run_many(jobs, options, command=shlex.join([*program, *map(shown, sys.argv[1:])]))
+    return run_many(jobs, options, command=command)
 
 
 # The launcher calls this attribute with all the jobs of a multirun.

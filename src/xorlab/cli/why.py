@@ -121,7 +121,9 @@ def _log(runs: "Sequence[StoredRun]", tried: "Sequence[Trials]", options: argpar
     tracker = Tracker(store.uri(options.uri), options.experiment)
     for run, one in zip(runs, tried, strict=True):
         files = {"why.md": summary.markdown(one).encode(), "why.csv": summary.table_csv(one).encode()}
-        tracker.add_artifacts(run.run_id, files)
+        sweep, _, number = run.run_id.partition(":")
+        folder = f"why/{number}/" if number else ""
+        tracker.add_artifacts(sweep, {f"{folder}{name}": content for name, content in files.items()})
 
 
 def _show(sections: "Sequence[Section]") -> None:

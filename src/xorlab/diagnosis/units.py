@@ -1,5 +1,7 @@
 """The state of a hidden unit on the data, for activations that are linear on both sides of a kink at 0."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +42,7 @@ def states(arch: ArchSpec, z: NDArray[np.float64], layer: int = 0) -> NDArray[np
     return np.select([off & flat, off, on], ["dead", "off", "on"], "split")
 
 
+@cache
 def possible(arch: ArchSpec) -> tuple[str, ...]:
     """List the states that a unit of this architecture can be in, in the order of `STATES`."""
     z = np.array([[-1.0, 0.0, 1.0]])

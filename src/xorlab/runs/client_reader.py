@@ -70,10 +70,13 @@ class ClientReader:
     def thinned(self, ids: Sequence[str], *, points: int) -> pd.DataFrame:
         return thin(self.losses(ids), points)
 
+    def location(self, run_id: str) -> str:
+        with store.reported(self._uri):
+            return str(self._client.get_run(run_id).info.artifact_uri)
+
     def artifact(self, run_id: str, name: str) -> bytes | None:
         with store.reported(self._uri):
-            uri = self._client.get_run(run_id).info.artifact_uri
-            return artifacts.read(uri, name, tracking_uri=self._uri)
+            return artifacts.read(self.location(run_id), name, tracking_uri=self._uri)
 
     def _pages(self, experiments: list[str], search: str) -> Iterator[Run]:
         """Yield all runs that a search finds; one answer of MLflow holds no more than `PAGE`."""

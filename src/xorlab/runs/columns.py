@@ -7,6 +7,15 @@ import pandas as pd
 
 from xorlab.spec.text import PARAMETERS
 
+KNOWN = ("run_id", "name", "sweep", "status", "start", "duration", "commit", "outcome")
+"""The first columns of a table of runs."""
+
+MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
+"""The metrics that every table of runs has a column for, even if no run has a value."""
+
+VERSION = "numerics_version"
+"""The column of the tag ``numerics``, the version of the numerics; ``numerics`` is the setting."""
+
 
 def typed(column: "pd.Series[str]") -> "pd.Series[Any]":
     """Return a column of logged strings in the type of its parameter.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from xorlab.runs import columnar
 from xorlab.runs.parts import KIND, Parts
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.runs.tables import find_id, reused_ids
@@ -67,7 +68,12 @@ def newest(uri: str | None = None, *, experiment: str = "xorlab") -> str | None:
     """Return the run id of the newest sweep that has a run with an outcome; None where there is none."""
     reader = open_reader(store.uri(uri))
     number = experiment_id(reader, experiment)
+    columns = {own.run_id: own for own in columnar.every(uri, experiment=experiment)}
     for run_id in every(uri, experiment=experiment):
+        if run_id in columns:
+            if columns[run_id].spans:
+                return run_id
+            continue
         if "outcome" in set(reader.runs(number, tag=(PARENT, run_id), keys=("outcome",)).tags["key"]):
             return run_id
     return None

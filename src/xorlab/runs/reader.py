@@ -40,6 +40,9 @@ class Reader(Protocol):
     def thinned(self, ids: Sequence[str], *, points: int) -> pd.DataFrame:
         """Return the losses at `log_spaced` epochs of the longest run, and each run's last."""
 
+    def location(self, run_id: str) -> str:
+        """Return the address of a run's artifacts."""
+
     def artifact(self, run_id: str, name: str) -> bytes | None:
         """Read a file at the top of a run's artifacts; None where there is none of this name."""
 

@@ -12,18 +12,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xorlab.errors import SpecError, XorlabError
-from xorlab.runs import tables
+from xorlab.runs import columnar, tables
+from xorlab.runs.columnar import Columnar
 from xorlab.runs.parts import KIND, Parts
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec import NUMERICS, RunSpec, text
 from xorlab.spec.components import functions
+from xorlab.spec.text import PARAMETERS
 from xorlab.tracking import store
-from xorlab.tracking.records import PARENT, USE
+from xorlab.tracking.records import PARENT, TRACK, USE
 
 Array = NDArray[np.float64]
 
 INITIAL_WEIGHTS = "initial_weights.npz"
 """The artifact with the weights that a run, or each run of a sweep, started from."""
+
+MOST = 20_000
+"""Runs of a sweep with track=sweep that are read whole at once."""
 
 SHOWN = 12
 """Digits of an identity in a message."""
@@ -60,14 +65,54 @@ def find(run: str, uri: str | None = None, *, experiment: str = "xorlab") -> Sto
         give another identity than its tag ``spec``.
     """
     address = store.uri(uri)
+    if place := columnar.PLACE.fullmatch(run):
+        return _of_columns(place[1], int(place[2]), address, experiment)
     found = _ids(run, address, experiment)
     if len(found) != 1:
         count = "several" if found else "no run"
         raise XorlabError(
             f"RUN must be latest, the id of a run in {experiment} or its beginning; got {run!r}, which is {count}"
         )
-    (stored,) = _stored(open_reader(address).run(found[0]), found, experiment)
+    parts = open_reader(address).run(found[0])
+    if _carried(parts.tags).get(TRACK) == "sweep":
+        raise XorlabError(f"RUN must be one run; {run!r} is a sweep of them: its first is {found[0][:SHOWN]}:0")
+    (stored,) = _stored(parts, found, experiment)
     return stored
+
+
+def _of_columns(sweep: str, number: int, address: str, experiment: str) -> StoredRun:
+    """Read a run of a sweep that was recorded with track=sweep, by its number."""
+    if sweep == "latest":
+        found = [own.run_id for own in columnar.every(address, experiment=experiment)][:1]
+    else:
+        found = _ids(sweep, address, experiment)
+    own = columnar.find(found[0], address) if len(found) == 1 else None
+    if own is None:
+        raise XorlabError(
+            f"SWEEP:NUMBER needs a sweep that was recorded with track=sweep; got {sweep!r}, which is none"
+        )
+    if number >= len(own.product):
+        raise XorlabError(f"sweep {sweep} has the runs 0 to {len(own.product) - 1:,}; got {number}")
+    (row,) = own.read(None, [number]).drop_columns(["losses"]).to_pylist() or [None]
+    if row is None:
+        raise XorlabError(f"run {number} of sweep {sweep} is not there yet")
+    return _stored_row(own, row, experiment)
+
+
+def _stored_row(own: Columnar, row: Mapping[str, Any], experiment: str) -> StoredRun:
+    """Return a run from its row of columns; raise XorlabError where it has not the identity of its parameters."""
+    number = row["number"]
+    run_id = f"{own.run_id}:{number}"
+    (spec,) = own.product.specs(range(number, number + 1))
+    if spec.identity != row["spec"].hex():
+        raise XorlabError(
+            f"run {run_id} must have the identity of its parameters; they give {spec.identity[:SHOWN]}…, "
+            f"its column spec is {row['spec'].hex()[:SHOWN]}…"
+        )
+    texts = {key: value for key, value in row.items() if isinstance(value, str) and key not in PARAMETERS}
+    metrics = {key: value for key, value in row.items() if isinstance(value, float) and key not in PARAMETERS}
+    tags = {**own.tags, **texts, "spec": spec.identity, PARENT: own.run_id}
+    return StoredRun(run_id, experiment, datetime.fromtimestamp(row["start"] / 1000.0, UTC), spec, tags, metrics)
 
 
 def find_sweep(name: str, uri: str | None = None, *, experiment: str = "xorlab") -> str | None:
@@ -78,10 +123,12 @@ def find_sweep(name: str, uri: str | None = None, *, experiment: str = "xorlab")
     None where `name` names something else; of ``latest``, where the run that started last belongs to no sweep.
     """
     address = store.uri(uri)
-    found = _ids(name, address, experiment)
+    found = [] if ":" in name else _ids(name, address, experiment)
     if len(found) != 1:
         return None
     tags = _carried(open_reader(address).run(found[0]).tags)
+    if tags.get(TRACK) == "sweep":
+        return found[0]
     return tags.get(PARENT) if name == "latest" else found[0] if tags.get(KIND) == "sweep" else None
 
 
@@ -98,6 +145,15 @@ def find_unconverged(sweep: str, uri: str | None = None, *, experiment: str = "x
     if chosen.empty:
         return [], len(table)
     ids = chosen["run_id"].tolist()
+    address = store.uri(uri)
+    if (own := columnar.find(ids[0].partition(":")[0], address) if ":" in ids[0] else None) is not None:
+        if len(ids) > MOST:
+            raise XorlabError(
+                f"at most {MOST:,} runs that did not converge can be answered for at once; got {len(ids):,}. "
+                f"Name one run, as {ids[0][:SHOWN]}:{ids[0].partition(':')[2]}"
+            )
+        read = own.read(None, [int(run_id.partition(":")[2]) for run_id in ids]).drop_columns(["losses"])
+        return [_stored_row(own, row, experiment) for row in read.to_pylist()], len(table)
     return _stored(open_reader(store.uri(uri)).some(ids), ids, experiment), len(table)
 
 
@@ -120,6 +176,8 @@ def weights(run: StoredRun, uri: str | None = None, *, file: str = INITIAL_WEIGH
     -------
     None where neither the run nor the sweep that it belongs to carries them.
     """
+    if ":" in run.run_id:  # the runs of a sweep with track=sweep carry none
+        return None
     reader = open_reader(store.uri(uri))
     content = reader.artifact(run.run_id, file)
     if content is not None:
@@ -145,7 +203,11 @@ def _ids(run: str, address: str, experiment: str) -> list[str]:
     reader = open_reader(address)
     number = experiment_id(reader, experiment)
     if run == "latest":
-        return reader.latest(number)
+        found = reader.latest(number)
+        sweeps = columnar.every(address, experiment=experiment)[:1]
+        if sweeps and (not found or reader.run(found[0]).info["start"].iloc[0] < sweeps[0].start):
+            return [sweeps[0].run_id]
+        return found
     return reader.find(number, run) if re.fullmatch("[0-9a-f]{1,32}", run) else []
 
 

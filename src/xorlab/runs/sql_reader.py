@@ -62,10 +62,13 @@ class SqlReader:
         chosen = METRICS.c.step.in_(epochs.tolist())
         return pd.concat([self._losses(METRICS, ids, chosen), last], ignore_index=True)
 
-    def artifact(self, run_id: str, name: str) -> bytes | None:
+    def location(self, run_id: str) -> str:
         ((uri,),) = self._rows(sa.select(RUNS.c.artifact_uri).where(RUNS.c.run_uuid == run_id))
+        return str(uri)
+
+    def artifact(self, run_id: str, name: str) -> bytes | None:
         with store.reported(self._uri):
-            return artifacts.read(uri, name, tracking_uri=self._uri)
+            return artifacts.read(self.location(run_id), name, tracking_uri=self._uri)
 
     def _parts(self, chosen: Any, keys: Sequence[str] | None = None) -> Parts:
         run = RUNS.c

@@ -3,12 +3,14 @@
 import csv
 import io
 import re
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from xorlab.errors import XorlabError
-from xorlab.runs.columns import typed
-from xorlab.runs.parts import KIND, Parts, joined, log_spaced_epochs
+from xorlab.runs import columnar
+from xorlab.runs.columns import MEASURED, VERSION, typed
+from xorlab.runs.parts import KIND, Parts, joined, log_spaced_epochs, thin
 from xorlab.runs.reader import experiment_id, open_reader
 from xorlab.spec.runspec import LATER
 from xorlab.spec.text import PARAMETERS
@@ -19,16 +21,14 @@ from xorlab.tracking.records import DIFF, PARENT, PLAN, REUSED
 CHUNK = 500
 """Runs of no sweep whose whole curves are in memory at once before they are thinned."""
 
-MEASURED = ("accuracy", "epochs_to_converge", "final_loss")
-"""The metrics that every table of runs has a column for, even if no run has a value."""
-
-
-VERSION = "numerics_version"
-"""The column of the tag ``numerics``, the version of the numerics; ``numerics`` is the setting."""
-
 
 def load(
-    uri: str | None = None, *, experiment: str = "xorlab", sweep: str | None = None, filter: str | None = None
+    uri: str | None = None,
+    *,
+    experiment: str = "xorlab",
+    sweep: str | None = None,
+    filter: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read runs into a tidy table, one row a run; a sweep is its runs, not itself a row.
 
@@ -42,7 +42,11 @@ def load(
         Only the runs of one sweep, those of other sweeps that it counts included: its run id, the beginning of it, or
         ``latest``.
     filter
-        A condition in MLflow's search language, as in ``params.lr = '0.1' and tags.outcome = 'stuck_ln2'``.
+        A condition in MLflow's search language, as in ``params.lr = '0.1' and tags.outcome = 'stuck_ln2'``. It
+        finds runs of MLflow's only, none of a sweep that was recorded with track=sweep.
+    columns
+        Only these, run_id and sweep; None for all. Of a sweep with track=sweep only these, and what it is sorted by,
+        are read from its files.
 
     Returns
     -------
@@ -57,14 +61,31 @@ def load(
     XorlabError
         Where there is no such experiment or sweep, or the filter can't be read.
     """
+    found = _load(uri, experiment, sweep, filter, columns)
+    if columns is None:
+        return found
+    wanted = {"run_id", "sweep", *columns}
+    return found[[name for name in found if name in wanted]]
+
+
+def _load(
+    uri: str | None, experiment: str, sweep: str | None, filter: str | None, columns: Sequence[str] | None
+) -> pd.DataFrame:
     address = store.uri(uri)
     every = None if sweep is None else sweeps(address, experiment=experiment)
     parent = None if every is None else find_id(every["run_id"], str(sweep))
+    if parent and (own := columnar.find(parent, address)) is not None:
+        if filter:
+            raise XorlabError(f"filter can't search sweep {parent}, recorded with track=sweep; filter its table")
+        return own.table(columns)
     reader = open_reader(address, search=filter or None)
     found = reader.runs(experiment_id(reader, experiment), tag=(PARENT, parent) if parent else None)
     if parent and (reused := reader.artifact(parent, REUSED)):
         found = joined([found, reader.some(reused_ids(reused))])
-    return table(found)
+    made = table(found)
+    others = [] if parent or filter else columnar.every(address, experiment=experiment)
+    tables = [own.table(columns) for own in others if own.spans]
+    return pd.concat([made, *tables], ignore_index=True) if tables else made
 
 
 def table(parts: Parts) -> pd.DataFrame:
@@ -101,8 +122,14 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
         twice the later value counts.
     """
     reader = open_reader(store.uri(uri))
+    inside = runs["run_id"].str.contains(":", regex=False).astype("bool")
+    columns = [
+        own if points is None else thin(own, points)
+        for own in (_columns(str(sweep), ids, uri) for sweep, ids in _by_sweep(runs["run_id"][inside]))
+    ]
+    everything, runs = runs, runs[~inside]
     if points is None:
-        found = reader.losses(runs["run_id"].tolist())
+        found = pd.concat([reader.losses(runs["run_id"].tolist()), *columns])
     else:
         alone = runs["run_id"][runs["sweep"].isna()].tolist()
         frames = []
@@ -113,10 +140,24 @@ def curves(runs: pd.DataFrame, uri: str | None = None, *, points: int | None = N
             frames.append(losses[kept.astype("bool")])
         sweeps = runs.groupby("sweep", sort=False)["run_id"]
         frames += [reader.thinned(ids.tolist(), points=points) for _, ids in sweeps]
-        found = pd.concat([reader.losses([]), *frames])
-    order = pd.Index(runs["run_id"]).get_indexer(pd.Index(found["run_id"]))
+        found = pd.concat([reader.losses([]), *frames, *columns])
+    order = pd.Index(everything["run_id"]).get_indexer(pd.Index(found["run_id"]))
     found = found.assign(order=order).drop_duplicates(["order", "epoch"], keep="last")
     return found.sort_values(["order", "epoch"], ignore_index=True).drop(columns="order")
+
+
+def _by_sweep(ids: "pd.Series[str]") -> Iterator[tuple[str, list[int]]]:
+    """Yield each sweep of runs that are columns, and their numbers."""
+    split = ids.str.split(":", n=1, expand=True)
+    for sweep, rows in split.groupby(0, sort=False) if len(split) else ():
+        yield str(sweep), rows[1].astype("int64").tolist()
+
+
+def _columns(sweep: str, numbers: list[int], uri: str | None) -> pd.DataFrame:
+    found = columnar.find(sweep, uri)
+    if found is None:
+        raise XorlabError(f"{sweep} must be a sweep that was recorded with track=sweep")
+    return found.curves(numbers)
 
 
 def reused_ids(reused: bytes) -> list[str]:
@@ -136,6 +177,10 @@ def plan(sweep: str, uri: str | None = None, *, experiment: str = "xorlab") -> p
     -------
     None where the sweep has no plan, as one of an earlier version.
     """
+    address = store.uri(uri)
+    own = columnar.find(find_id(sweeps(address, experiment=experiment)["run_id"], sweep), address)
+    if own is not None:
+        return own.plan()
     text = _artifact(sweep, uri, experiment, PLAN)
     if text is None:
         return None

@@ -14,6 +14,10 @@ from xorlab.spec.components import functions
 ARTIFACTS = ("run", "sweep", "none")
 RETRIED = ("failed", "outdated")
 
+TRACKS = ("runs", "sweep")
+TRACKED = 20_000
+"""Runs of a sweep up to which `track` is runs unless it is given."""
+
 MANY = 1000
 """Runs of a sweep above which `artifacts` and `log_every` save space unless they are given."""
 
@@ -69,6 +73,7 @@ class Options:
     log_every: int | str | None = None
     print_every: int = 1000
     artifacts: str | None = None
+    track: str | None = None
     uri: str | None = None
     experiment: str = "xorlab"
     workers: int | None = None
@@ -89,6 +94,8 @@ class Options:
         rules.integer("print_every", self.print_every, least=1)
         if self.artifacts is not None:
             rules.choice("artifacts", self.artifacts, ARTIFACTS)
+        if self.track is not None:
+            rules.choice("track", self.track, TRACKS)
         if self.workers is not None:
             rules.integer("workers", self.workers, least=1)
         if self.sweep not in ("new", "latest") and not re.fullmatch("[0-9a-f]{1,32}", str(self.sweep)):
@@ -103,6 +110,10 @@ class Options:
         rules.text("tracking.experiment", self.experiment)
         if self.uri is not None:
             rules.text("tracking.uri", self.uri)
+
+    def tracked(self, runs: int) -> str:
+        """Return how so many runs are recorded: ``runs``, each in MLflow, or ``sweep``, as columns of their sweep."""
+        return self.track or ("runs" if runs <= TRACKED else "sweep")
 
     def every(self, runs: int) -> int | str:
         """Return how far apart the logged epochs of so many runs are: a number of epochs, or ``log``."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -357,19 +358,36 @@ class RunSpec:
     @property
     def identity(self) -> str:
         """The sha256 of the sorted-key JSON of the specification and the version of the numerics."""
-        content = self.nested()
-        content["init"].pop("path", None)
-        for key in ("path", "target"):
-            content["data"].pop(key, None)
-        for (*group, key), default in LATER.items():
-            part = content[group[0]] if group else content
-            if part.get(key) == default:
-                del part[key]
-        text = json.dumps({"numerics": NUMERICS, "spec": content}, sort_keys=True, separators=(",", ":"))
+        found = vars(self)
+        items = [f'"{name}":{_canonical_part(name, found[name])}' for name in PARTS]
+        for name, value in found.items():
+            if name not in PARTS and value is not None and LATER.get((name,), _NEVER) != value:
+                items.append(f'"{name}":{value!r}' if type(value) in (int, float) else f'"{name}":{_json(value)}')
+        text = f'{{"numerics":{NUMERICS},"spec":{{{",".join(sorted(items))}}}}}'
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 PARTS: dict[str, type] = {"data": DataSpec, "arch": ArchSpec, "init": InitSpec, "optimizer": OptimizerSpec}
+
+
+_NEVER = object()
+
+
+@lru_cache(maxsize=4096)
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+@lru_cache(maxsize=4096)
+def _canonical_part(name: str, part: Part | ArchSpec) -> str:
+    """Return the sorted-key JSON of a part of a specification, without what is no part of the identity."""
+    content = _plain(vars(part))
+    for key in {"init": ("path",), "data": ("path", "target")}.get(name, ()):
+        content.pop(key, None)
+    for (*group, key), default in LATER.items():
+        if group == [name] and content.get(key) == default:
+            del content[key]
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 def _arguments(cls: type, mapping: Any, prefix: str) -> dict[str, Any]:

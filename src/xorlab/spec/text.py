@@ -58,12 +58,14 @@ _BY_NAME: dict[str, Callable[[str], Any]] = {
 
 def params(spec: RunSpec) -> dict[str, str]:
     """Return the specification as MLflow's params; `specification` reads them back."""
-    return {key: _listed(value) if isinstance(value, list) else str(value) for key, value in spec.parameters().items()}
+    return {key: str(written(value)) for key, value in spec.parameters().items()}
 
 
-def _listed(items: list[Any]) -> str:
-    """Write a list of numbers or names as ``[5, 5]`` or ``[tanh, relu]``."""
-    return f"[{', '.join(map(str, items))}]"
+def written(value: Any) -> str | None:
+    """Write a parameter as MLflow has it, a list as ``[5, 5]`` or ``[tanh, relu]``; None where it does not apply."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(str, value))}]"
+    return None if value is None else str(value)
 
 
 def specification(params: Mapping[str, str]) -> RunSpec:

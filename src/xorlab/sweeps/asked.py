@@ -43,11 +43,19 @@ class Asked:
     notes: Sequence[str] = field(default=())
 
     @property
+    def runs(self) -> int:
+        """How many runs it has."""
+        return len(self.plan.rows)
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """The parameters that all runs have in common."""
+        return self.plan.shared()
+
+    @property
     def name(self) -> str:
-        """The sweep's name in MLflow: that of its study, or what varies, and its size."""
-        study = re.search(r"\bexperiment=(\w+)", self.command)
-        about = f"study {study[1]}" if study else f"sweep of {', '.join(self.swept) or 'nothing'}"
-        return f"{about}: {len(self.plan.rows):,} runs"
+        """The sweep's name in MLflow."""
+        return name(self.command, self.swept, self.runs)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -82,6 +90,13 @@ class Asked:
             values = ((key, (key, _value(row, key))) for key in self.swept)
             found.append({key: typed[place] if place in typed else _text(row, key) for key, place in values})
         return found
+
+
+def name(command: str, swept: Sequence[str], runs: int) -> str:
+    """Return a sweep's name in MLflow: that of its study, or what varies, and its size."""
+    study = re.search(r"\bexperiment=(\w+)", command)
+    about = f"study {study[1]}" if study else f"sweep of {', '.join(swept) or 'nothing'}"
+    return f"{about}: {runs:,} runs"
 
 
 def new(jobs: Sequence[Job], options: Options, command: str) -> Asked:

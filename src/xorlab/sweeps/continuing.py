@@ -94,14 +94,13 @@ def counted(asked: Asked, state: State, wanted: int) -> str:
     return f"Sweep {asked.stored.run_id[:SHORT_ID]}: " + "; ".join([there, *left])
 
 
-def point_to_unfinished(asked: Asked) -> None:
-    """Say where the same plan was begun before and not finished."""
-    options = asked.options
-    if run_id := members.unfinished(asked.plan.hash(), options.uri, experiment=options.experiment):
+def point_to_unfinished(plan: str, command: str, options: Options) -> None:
+    """Say where the same plan, given by its hash, was begun before and not finished."""
+    if run_id := members.unfinished(plan, options.uri, experiment=options.experiment):
         short = run_id[:SHORT_ID]
         print(
             f"Sweep {short} asked for the same runs and was not finished; to continue it instead of beginning anew: "
-            f"{without_sweep(asked.command)} sweep={short}",
+            f"{without_sweep(command)} sweep={short}",
             file=sys.stderr,
         )
 

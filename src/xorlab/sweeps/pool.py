@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +32,25 @@ POINTS = 2e6
 
 Group = tuple[tuple[int, ...], list[RunSpec]]
 """Places in the sweep, and the specifications there: runs of one shape that fit the cache together."""
-Task = list[Group]
-"""What a worker is sent at a time."""
 Progress = Callable[[int], object]
+
+
+class Task(Protocol):
+    """What a worker is sent at a time."""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it has."""
+
+    @property
+    def epochs(self) -> int:
+        """The epochs over all of them."""
+
+    def halves(self) -> tuple[Any, Any]:
+        """Return two tasks that together are this one, of more than one run."""
+
+    def failed(self, error: str, start: float) -> Any:
+        """Return the result of a task whose only run could not be trained."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,34 @@ class Chunk:
     error: str | None
     start: float
     end: float
+
+
+class Batch(list[Group]):
+    """Groups that a worker is sent together."""
+
+    @property
+    def runs(self) -> int:
+        """How many runs they are."""
+        return sum(len(places) for places, _ in self)
+
+    @property
+    def epochs(self) -> int:
+        """The epochs over all of them."""
+        return sum(spec.epochs for _, specs in self for spec in specs)
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Halve a batch of more than one run: its groups, or its only group."""
+        if len(self) > 1:
+            half = len(self) // 2
+            return Batch(self[:half]), Batch(self[half:])
+        ((places, specs),) = self
+        half = len(places) // 2
+        return Batch([(places[:half], specs[:half])]), Batch([(places[half:], specs[half:])])
+
+    def failed(self, error: str, start: float) -> Chunk:
+        """Return the chunk of a run that could not be trained."""
+        ((places, _),) = self
+        return Chunk(places, None, np.zeros(0, dtype=np.int64), [], error, start, time.time())
 
 
 def stream(
@@ -93,13 +138,20 @@ def stream(
         raise XorlabError("functions must be registered by a module that the engine's workers can import, see use")
     count = 1 if use is None else workers or (cores() if _updates(specs) > WORTH else 1)
     if engine is None and count == 1:
-        for group in _groups(specs, slots=1):
-            yield from work([group], progress=progress)
+        yield from chunks(specs, converged_below=converged_below, log_every=log_every, progress=progress)
         return
     with nullcontext(engine) if engine else local(EngineSettings(), count) as running:
         groups = _groups(specs, slots=running.slots())
         tasks = deque(_tasks(groups, running.updates, log_every))
-        yield from _by_workers(tasks, partial(checked, partial(_using, use or (), work), NUMERICS), running, progress)
+        yield from by_workers(tasks, partial(using, use or (), work), running, progress)
+
+
+def chunks(
+    specs: Sequence[RunSpec], *, converged_below: float, log_every: Every, progress: Progress = lambda epochs: None
+) -> Iterator[Chunk]:
+    """Train specifications of any shapes in this process, as `stream` does."""
+    for group in _groups(specs, slots=1):
+        yield from _work(Batch([group]), converged_below=converged_below, log_every=log_every, progress=progress)
 
 
 def cores() -> int:
@@ -126,9 +178,9 @@ def _groups(specs: Sequence[RunSpec], *, slots: int) -> Iterator[Group]:
             yield cut, [specs[place] for place in cut]
 
 
-def _tasks(groups: Iterable[Group], updates: float, log_every: Every) -> Iterator[Task]:
+def _tasks(groups: Iterable[Group], updates: float, log_every: Every) -> Iterator[Batch]:
     """Join groups until a task has at least `updates` parameter updates, or `POINTS` losses to send back."""
-    task: Task = []
+    task = Batch()
     work = points = 0.0
     for group in groups:
         task.append(group)
@@ -137,12 +189,12 @@ def _tasks(groups: Iterable[Group], updates: float, log_every: Every) -> Iterato
         points += len(group[1]) * len(logged(longest, log_every))
         if work >= updates or points >= POINTS:
             yield task
-            task, work, points = [], 0.0, 0.0
+            task, work, points = Batch(), 0.0, 0.0
     if task:
         yield task
 
 
-def _using(modules: tuple[str, ...], work: Callable[[Task], list[Chunk]], task: Task) -> list[Chunk]:
+def using(modules: tuple[str, ...], work: Callable[[Any], Any], task: Any) -> Any:
     """Import the modules that register the functions of the runs, and work on a task."""
     for module in modules:
         functions.use(module)
@@ -150,12 +202,12 @@ def _using(modules: tuple[str, ...], work: Callable[[Task], list[Chunk]], task: 
 
 
 def _work(
-    task: Task, *, converged_below: float, log_every: Every, progress: Progress = lambda epochs: None
+    task: Batch, *, converged_below: float, log_every: Every, progress: Progress = lambda epochs: None
 ) -> list[Chunk]:
     """Train and judge the groups of a task; where that fails, halve it, until the runs that fail are alone."""
     if len(task) > 1:
         work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
-        return [chunk for group in task for chunk in work([group])]
+        return [chunk for group in task for chunk in work(Batch([group]))]
     ((places, specs),) = task
     start = time.time()
     try:
@@ -167,34 +219,21 @@ def _work(
     except Exception as error:  # one run's failure must not take the others with it
         if len(places) == 1:
             words = str(error) if isinstance(error, XorlabError) else f"{type(error).__name__}: {error}"
-            return [_failed(places, words, start)]
+            return [task.failed(words, start)]
         work = partial(_work, converged_below=converged_below, log_every=log_every, progress=progress)
-        return [chunk for half in _halves(task) for chunk in work(half)]
+        return [chunk for half in task.halves() for chunk in work(half)]
     return [Chunk(places, trained, kept, verdicts, None, start, time.time())]
 
 
-def _failed(places: tuple[int, ...], error: str, start: float) -> Chunk:
-    return Chunk(places, None, np.zeros(0, dtype=np.int64), [], error, start, time.time())
-
-
-def _halves(task: Task) -> tuple[Task, Task]:
-    """Halve a task of more than one run: its groups, or its only group."""
-    if len(task) > 1:
-        half = len(task) // 2
-        return task[:half], task[half:]
-    ((places, specs),) = task
-    half = len(places) // 2
-    return [(places[:half], specs[:half])], [(places[half:], specs[half:])]
-
-
-def _by_workers(
-    tasks: deque[Task], work: Callable[[Task], list[Chunk]], engine: Engine, progress: Progress
-) -> Iterator[Chunk]:
-    """Give `tasks` to an engine, a few at a time, so that results do not pile up.
+def by_workers(
+    tasks: deque[Any], work: Callable[[Any], list[Any]], engine: Engine, progress: Progress
+) -> Iterator[Any]:
+    """Give `tasks` (each a `Task`) to an engine, a few at a time, so that results do not pile up, and yield these.
 
     Where a worker dies over a task, the task is halved, down to the run that kills it.
     """
-    underway: dict[Future[list[Chunk]], tuple[Task, float]] = {}
+    work = partial(checked, work, NUMERICS)
+    underway: dict[Future[list[Any]], tuple[Task, float]] = {}
     while tasks or underway:
         try:
             while tasks and len(underway) <= engine.slots():
@@ -207,10 +246,9 @@ def _by_workers(
             task, start = underway.pop(done)
             if isinstance(death, XorlabError):
                 raise death
-            count = sum(len(places) for places, _ in task)
-            if death and count > 1:
-                print(f"a worker died ({death}); halving its chunk of {count} runs", file=sys.stderr)
-                tasks.extendleft(_halves(task))
+            if death and task.runs > 1:
+                print(f"a worker died ({death}); halving its chunk of {task.runs} runs", file=sys.stderr)
+                tasks.extendleft(task.halves())
                 continue
-            progress(sum(spec.epochs for _, specs in task for spec in specs))
-            yield from [_failed(task[0][0], f"its worker process died ({death})", start)] if death else done.result()
+            progress(task.epochs)
+            yield from [task.failed(f"its worker process died ({death})", start)] if death else done.result()

@@ -2,9 +2,8 @@
 
 import io
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import yaml
@@ -22,7 +21,6 @@ from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets, functions
 from xorlab.spec.components.outputs import position
 from xorlab.spec.text import params, title
-from xorlab.sweeps.asked import Asked
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.tables import Table
 from xorlab.tracking.records import LOG_EVERY, USE, Data, Record
@@ -54,8 +52,8 @@ def run(chunk: Chunk, index: int, name: str, *, log_every: Every, artifacts: Map
         name=name,
         description=wording.description(spec, verdict, epochs=epochs),
         params=params(spec),
-        tags={**_identity(spec), LOG_EVERY: str(log_every), "outcome": verdict.outcome, **_tags(verdict)},
-        metrics=_metrics(spec, verdict, epochs, chunk.trained.logits[index]),
+        tags={**_identity(spec), LOG_EVERY: str(log_every), "outcome": verdict.outcome, **tags(verdict)},
+        metrics=metrics(spec, verdict, epochs, chunk.trained.logits[index]),
         step=max(epochs - 1, 0),
         epochs=own,
         losses=chunk.trained.losses[index, np.searchsorted(chunk.kept, own)],
@@ -120,22 +118,46 @@ def npz(arrays: Mapping[str, Array]) -> bytes:
     return content.getvalue()
 
 
+class Asked(Protocol):
+    """A sweep as it is asked for."""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it has."""
+
+    @property
+    def name(self) -> str:
+        """Its name in MLflow."""
+
+    @property
+    def command(self) -> str:
+        """The commands that asked for it."""
+
+    @property
+    def shared(self) -> dict[str, str]:
+        """The parameters that all runs have in common."""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags."""
+
+
 def sweep(
     asked: Asked,
     *,
     tables: Iterable[Table] = (),
-    outcomes: Sequence[str] = (),
+    outcomes: Mapping[str, int] | None = None,
     artifacts: Mapping[str, bytes] | None = None,
 ) -> Record:
     """The record of a sweep, the parent of its runs: what they share, what was swept, and how many ended how."""
-    about = f"A sweep of {len(asked.plan.rows):,} runs: `{asked.command}`\n"
+    about = f"A sweep of {asked.runs:,} runs: `{asked.command}`\n"
     counted = "\n&nbsp;\n\n".join(table.markdown(gap=wording.COLUMN_GAP) for table in tables)
-    counts = {"runs": len(outcomes), **Counter(outcomes)} if outcomes else {}
-    result = f", {outcomes.count('converged'):,} converged" if outcomes else ""
+    counts = {"runs": sum(outcomes.values()), **outcomes} if outcomes else {}
+    result = f", {outcomes.get('converged', 0):,} converged" if outcomes else ""
     return Record(
         name=asked.name + result,
         description="\n".join(part for part in (about, counted) if part),
-        params=asked.plan.shared(),
+        params=asked.shared,
         tags=asked.tags,
         metrics={key: float(number) for key, number in counts.items()},
         artifacts=artifacts or {},
@@ -158,7 +180,8 @@ def _identity(spec: RunSpec) -> dict[str, str]:
     return {"spec": spec.identity, **({USE: modules[0]} if modules else {})}
 
 
-def _metrics(spec: RunSpec, verdict: Verdict, epochs: int, logits: Array) -> dict[str, float]:
+def metrics(spec: RunSpec, verdict: Verdict, epochs: int, logits: Array) -> dict[str, float]:
+    """A run's metrics, those that are finite; logits (N,) are its outputs at the end."""
     seen = verdict.evidence
     states = [state for layer in seen.units for state in layer]
     errors = np.abs(position(spec.arch.output, spec.data.targets, logits) - datasets.load(spec.data)[1])
@@ -180,7 +203,7 @@ def _metrics(spec: RunSpec, verdict: Verdict, epochs: int, logits: Array) -> dic
     return {key: value for key, value in metrics.items() if math.isfinite(value)}
 
 
-def _tags(verdict: Verdict) -> dict[str, str]:
+def tags(verdict: Verdict) -> dict[str, str]:
     """The cause, and the evidence that is text."""
     seen = verdict.evidence
     plateaus = (
@@ -188,7 +211,7 @@ def _tags(verdict: Verdict) -> dict[str, str]:
         for level, count in seen.epochs_at.items()
         if count
     )
-    tags = {
+    found = {
         "cause": verdict.cause,
         "units": " | ".join(" ".join(layer) for layer in seen.units),
         "partition": seen.partition,
@@ -196,4 +219,4 @@ def _tags(verdict: Verdict) -> dict[str, str]:
         "staying": ("certified" if seen.certified else "observed") if verdict.outcome.startswith("stuck") else None,
         "kink": wording.ONE_SIDED if seen.kink else None,
     }
-    return {key: value for key, value in tags.items() if value}
+    return {key: value for key, value in found.items() if value}

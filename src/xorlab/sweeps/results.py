@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,7 @@ class Results:
         outcomes = [outcome for outcome, _ in found]
         return {
             "table": tabulate(self.asked.settings(), outcomes),
-            "causes": count_causes(outcomes, [cause for _, cause in found]),
+            "causes": count_causes(Counter(found)),
         }
 
     def artifacts(self, state: State, tables: Mapping[str, Table]) -> dict[str, bytes]:
@@ -162,7 +162,8 @@ class Results:
         outcomes = [state.outcome(identity) for identity in self.asked.plan.rows]
         artifacts = self.artifacts(state, tables)
         self.tracker.close(
-            self.parent, recording.sweep(self.asked, tables=tables.values(), outcomes=outcomes, artifacts=artifacts)
+            self.parent,
+            recording.sweep(self.asked, tables=tables.values(), outcomes=Counter(outcomes), artifacts=artifacts),
         )
         self.tracker.remove_artifacts(self.parent, PARTS)
         return tables

@@ -57,7 +57,7 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
         if options.artifacts != "none":
             artifacts = {**recording.files(chunk, 0, job.config), **recording.pictures(chunk, 0)}
         tracker.close(run_id, recording.run(chunk, 0, name, log_every=options.every(1), artifacts=artifacts))
-    _point_to(uri, tracker.experiment_id, run_id)
+    point_to(uri, tracker.experiment_id, run_id)
     verdict = chunk.verdicts[0]
     return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
 
@@ -91,7 +91,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
     tracker = Tracker(uri, options.experiment, folder=folder)
     tracker.end_dead()
     if asked.stored is None:
-        continuing.point_to_unfinished(asked)
+        continuing.point_to_unfinished(asked.plan.hash(), asked.command, options)
     plan = {PLAN: asked.plan.csv()}
     going_on = None if asked.stored is None else asked.stored.run_id
     engine = engines.start(options.engine, options.workers or pool.cores())
@@ -124,7 +124,7 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
         tables = results.close(state)
     for table in tables.values():
         terminal.show(table)
-    _point_to(uri, tracker.experiment_id, parent)
+    point_to(uri, tracker.experiment_id, parent)
     return [_result(state, job.spec.identity) for job in jobs]
 
 
@@ -166,7 +166,7 @@ def _print_story(chunk: Chunk, every: int) -> None:
     print(textwrap.fill(wording.paragraph(spec, verdict, epochs=epochs), LINE))
 
 
-def _point_to(uri: str, experiment_id: str, run_id: str) -> None:
+def point_to(uri: str, experiment_id: str, run_id: str) -> None:
     """Say where a run is and how to see it."""
     print(f"Run {run_id} in {passwords.shown(uri)}")
     print(f"To see it, {store.opening(uri, experiment_id, run_id)}")

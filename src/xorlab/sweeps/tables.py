@@ -36,7 +36,7 @@ def short(outcome: str) -> str:
     return outcome.removeprefix("stuck_")
 
 
-def count(outcomes: Iterable[str]) -> str:
+def count(outcomes: Iterable[str] | Counter[str]) -> str:
     """Count the outcomes of a cell: ``7/10 converged, 2 ln2, 1 0.477``."""
     counts = Counter(outcomes)
     converged = counts.pop("converged", 0)
@@ -44,11 +44,11 @@ def count(outcomes: Iterable[str]) -> str:
     return ", ".join([f"{converged}/{converged + counts.total()} converged", *others])
 
 
-def count_causes(outcomes: Sequence[str], causes: Sequence[str | None]) -> Table:
-    """Count the causes within each outcome; a run that converged has none."""
+def count_causes(counts: Mapping[tuple[str, str | None], int]) -> Table:
+    """Lay out the numbers of runs by outcome and cause; a run that converged has none."""
     found: dict[str, Counter[str | None]] = {}
-    for outcome, cause in zip(outcomes, causes, strict=True):
-        found.setdefault(outcome, Counter())[cause] += 1
+    for (outcome, cause), number in counts.items():
+        found.setdefault(outcome, Counter())[cause] += number
     rows = [
         (
             phrase(outcome),
@@ -71,12 +71,21 @@ def tabulate(settings: Sequence[Mapping[str, str]], outcomes: Sequence[str]) -> 
     outcomes : R outcomes
     """
     keys = [key for key in (settings[0] if settings else {}) if key not in REPLICATES]
-    down, across = (keys[:-1], keys[-1:]) if len(keys) > 1 else (keys, [])
-    cells: dict[tuple[str, str], list[str]] = {}
+    cells: dict[tuple[str, ...], Counter[str]] = {}
     for setting, outcome in zip(settings, outcomes, strict=True):
-        place = tuple(" ".join(f"{key}={setting[key]}" for key in part) for part in (down, across))
-        cells.setdefault((place[0], place[1]), []).append(outcome)
+        cells.setdefault(tuple(setting[key] for key in keys), Counter())[outcome] += 1
+    return counted(keys, cells)
+
+
+def counted(keys: Sequence[str], counts: Mapping[tuple[str, ...], Counter[str]]) -> Table:
+    """Lay out outcomes that are counted: by the values of these keys, as `tabulate` does."""
+    down = keys[:-1] if len(keys) > 1 else keys
+    cells: dict[tuple[str, str], Counter[str]] = {}
+    for values, own in counts.items():
+        words = [f"{key}={value}" for key, value in zip(keys, values, strict=True)]
+        place = " ".join(words[: len(down)]), " ".join(words[len(down) :])
+        cells.setdefault(place, Counter()).update(own)
     names = list(dict.fromkeys(row for row, _ in cells))
     columns = list(dict.fromkeys(column for _, column in cells))
-    rows = [(row or "all", *(count(cells.get((row, column), [])) for column in columns)) for row in names]
+    rows = [(row or "all", *(count(cells.get((row, column), Counter())) for column in columns)) for row in names]
     return Table(head=(" ".join(down), *(column or "outcomes" for column in columns)), rows=tuple(rows))

@@ -67,6 +67,16 @@ def names(uri: str, folder: str, *, tracking_uri: str) -> list[str]:
     return sorted(file.path for file in repository.list_artifacts(folder))
 
 
+def path(uri: str, name: str, draft: Path, *, tracking_uri: str) -> Path:
+    """Return the path of a file among a run's artifacts, below `draft` after a download where it lies elsewhere."""
+    place = _folder(uri)
+    if place is not None:
+        return place / name
+    from xorlab.tracking import mlflow_internals
+
+    return Path(mlflow_internals.artifact_repository(uri, tracking_uri).download_artifacts(name, str(draft)))
+
+
 def remove(uri: str, folder: str, *, tracking_uri: str) -> None:
     """Remove a folder among a run's artifacts, if it is there."""
     place = _folder(uri)

@@ -31,6 +31,15 @@ PARTS = "parts"
 BEGUN = f"{PARTS}/begun.txt"
 """The artifact of a sweep that names the runs whose files are being written: after a kill some may have no rows."""
 
+AXES = "axes.json"
+"""The artifact of a sweep with track=sweep that tells what it asks for: the first run, and the axes that vary."""
+
+COLUMNS = "runs"
+"""The folder among such a sweep's artifacts with its runs: Parquet files, each named by its first and last run."""
+
+TRACK = "track"
+"""The tag of a sweep whose runs are such files; its value is ``sweep``."""
+
 DIFF = "uncommitted.diff"
 """The artifact of a sweep, or of a run of its own, that tells how the tree differed from its commit."""
 
