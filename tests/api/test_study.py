@@ -133,7 +133,7 @@ def test_a_component_brings_its_own_settings():
         ({"hidden": "3"}, "arch.hidden must be a list of widths"),
         ({"optimizer": "gd", "momentum": 0.9}, "optimizer.momentum does not belong to optimizer=gd"),
         ({"seed": range(20_000_000)}, "a sweep can have 16,777,216 runs; got 20,000,000"),
-        ({"track": "sweep"}, "track must be None or 'runs'; got 'sweep'"),
+        ({"track": "all"}, "track must be one of runs, sweep; got 'all'"),
     ],
 )
 def test_a_mistake_is_refused_by_name(settings, said):
