@@ -21,7 +21,10 @@ V = TypeVar("V")
 
 MOST = 2**24
 """The most runs of a product: 4,096 x 4,096."""
-SPACINGS = {"linspace": np.linspace, "logspace": np.geomspace}
+SPACINGS: dict[str, Callable[[float, float, int], NDArray[np.float64]]] = {
+    "linspace": np.linspace,
+    "logspace": np.geomspace,
+}
 """Evenly spaced numbers with both ends, on a line and on a log scale, by the names that the command line has."""
 LONG = 64
 """Numbers of one key up to which each is composed and checked; of more only the extremes, as rules are intervals."""
