@@ -3,6 +3,7 @@
 import re
 import runpy
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_the_notebooks_experiment_is_the_default_run():
     assert split(composed("experiment=notebook"))[0] == RunSpec()
 
 
+@cache
 def params(name):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("config", [f"experiment={name}"], return_hydra_config=True)
