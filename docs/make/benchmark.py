@@ -50,7 +50,7 @@ def page(before: str, measured: Mapping[str, str]) -> str:
     """Return the page with the measured sections replaced and the others as they were."""
     found = dict(part.split("\n\n", 1) for part in re.split(r"^## ", before, flags=re.MULTILINE)[1:])
     bodies = {**found, **measured}
-    headings = [heading for heading in SECTIONS.values() if heading in bodies]
+    headings = [heading for heading in dict.fromkeys([*SECTIONS.values(), *found]) if heading in bodies]
     return "\n".join([HEAD, *[f"## {heading}\n\n{bodies[heading].strip()}\n" for heading in headings]])
 
 
