@@ -50,11 +50,13 @@ def test_the_rows_are_those_of_runs_that_are_tracked_each(store_uri: str, monkey
     every = runs.load(store_uri)
     assert len(every) == 96
     read = []
-    monkeypatch.setattr(
-        columnar.Columnar,
-        "read",
-        lambda own, names, whole=columnar.Columnar.read: read.append(names) or whole(own, names),
-    )
+    whole = columnar.Columnar.read
+
+    def reading(own: columnar.Columnar, names: list[str], *numbers: object) -> object:
+        read.append(names)
+        return whole(own, names, *numbers)
+
+    monkeypatch.setattr(columnar.Columnar, "read", reading)
     few = runs.load(store_uri, sweep=parent, columns=["lr", "outcome"])
     assert_frame_equal(few, columns.runs[["run_id", "sweep", "outcome", "lr"]])
     assert not {"losses", "spec", "final_loss", "plateaus"} & set(read[0])

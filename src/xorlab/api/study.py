@@ -21,7 +21,7 @@ from xorlab.diagnosis.verdict import Verdict
 from xorlab.errors import SpecError, XorlabError
 from xorlab.numerics import weights
 from xorlab.remedies import summary, trials
-from xorlab.runs import PARENT, single
+from xorlab.runs import PARENT, columnar, single
 from xorlab.runs import load as load_runs
 from xorlab.spec import RunSpec, text
 from xorlab.spec.components import datasets
@@ -394,8 +394,10 @@ def load(name: str = "latest", *, uri: str | None = None, experiment: str = "xor
         return Study(load_runs(address, experiment=experiment, sweep=sweep_id), source)
     run_id = single.find(name, address, experiment=experiment).run_id
     if ":" in run_id:
-        every = load_runs(address, experiment=experiment, sweep=run_id.partition(":")[0])
-        return Study(every[every["run_id"] == run_id].reset_index(drop=True), source)
+        sweep, _, number = run_id.partition(":")
+        own = columnar.find(sweep, address)
+        assert own is not None
+        return Study(own.table(numbers=[int(number)]), source)
     found = load_runs(address, experiment=experiment, filter=f"attributes.run_id = '{run_id}'")
     if found.empty:
         raise XorlabError(f"run {run_id} is not in experiment {experiment}")

@@ -102,8 +102,8 @@ class Columnar:
             raise XorlabError(f"sweep {self.run_id} has no runs yet")
         return pa.concat_tables(tables)
 
-    def table(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the runs as `xorlab.runs.load` does; see there."""
+    def table(self, columns: Sequence[str] | None = None, numbers: Iterable[int] | None = None) -> pd.DataFrame:
+        """Return the runs, or some of them, as `xorlab.runs.load` does; see there."""
         renamed = {"numerics": VERSION}
         tags = {renamed.get(key, key): text for key, text in self.tags.items() if key not in OWN}
         tags = {key: text for key, text in tags.items() if not re.match(r"xorlab[.]|mlflow[.]", key)}
@@ -113,7 +113,7 @@ class Columnar:
         if columns is not None:
             derived = {"run_id", "name", "sweep", "duration", "commit", *shared}
             wanted = [name for name in ("number", "start", "end", "status", *varying, *columns) if name not in derived]
-        read = self.read(None if wanted is None else [*dict.fromkeys(wanted)])
+        read = self.read(None if wanted is None else [*dict.fromkeys(wanted)], numbers)
         read = read.drop_columns([name for name in ("losses",) if name in read.column_names])
         empty = [
             name
@@ -122,8 +122,8 @@ class Columnar:
         ]
         read = read.drop_columns(empty)
         found = {name: _series(read[name], name) for name in read.column_names}
-        numbers = found.pop("number").to_numpy()
-        ids = pd.Series(numbers).astype("str").radd(f"{self.run_id}:")
+        number = found.pop("number").to_numpy()
+        ids = pd.Series(number).astype("str").radd(f"{self.run_id}:")
         head: dict[str, Any] = {
             "run_id": ids,
             "name": None,
@@ -134,14 +134,14 @@ class Columnar:
             "commit": self.tags.get("mlflow.source.git.commit"),
         }
         if columns is None or "name" in columns:
-            head["name"] = _names(self.product, numbers)
+            head["name"] = _names(self.product, number)
         values = {**head, **found, **shared}
         order = [name for name in (*KNOWN, *PARAMETERS) if name in values]
         others = sorted(values.keys() - set(order), key=lambda name: (name in _METRICS, _RECORDED.get(name, name)))
         order += others
         if columns is not None:
             order = [name for name in order if name in {"run_id", "sweep", *columns, *varying}]
-        index = pd.RangeIndex(len(numbers))
+        index = pd.RangeIndex(len(number))
         made = pd.DataFrame({name: _column(name, values[name], index) for name in order})
         return made.sort_values(varying or ["run_id"], ignore_index=True)
 

@@ -140,7 +140,7 @@ def find_unconverged(sweep: str, uri: str | None = None, *, experiment: str = "x
     sweep
         Its run id, the beginning of it, or ``latest``.
     """
-    table = tables.load(uri, experiment=experiment, sweep=sweep).dropna(subset="outcome")
+    table = tables.load(uri, experiment=experiment, sweep=sweep, columns=["outcome"]).dropna(subset="outcome")
     chosen = table[table["outcome"] != "converged"]
     if chosen.empty:
         return [], len(table)
