@@ -1,10 +1,13 @@
 """Fast composition against Hydra's own, over random overrides of the project's configuration and of a nasty one."""
 
+import sys
 import time
 from pathlib import Path
 
+import hydra
 import pytest
 from hydra import initialize_config_dir
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf, open_dict
 
 from xorlab.cli.composition import Composer
+from xorlab.cli.internals import compose_once
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
@@ -235,3 +239,37 @@ def test_a_job_takes_less_than_a_millisecond(hydra_of):
     for number, job in enumerate(jobs):
         by_us(composer, job, number)
     assert (time.process_time() - start) / len(jobs) < 1e-3
+
+
+FOLDERS = "{output_subdir: null, run: {dir: .}, sweep: {dir: .}}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "file", "composed"),
+    [
+        ([], "", ["run"]),
+        (["a=2"], "", ["run"]),
+        (["-m", "a=2"], "", ["sweep"]),
+        (["hydra.mode=MULTIRUN"], "", ["sweep", "sweep"]),
+        ([], "hydra: {mode: MULTIRUN}", ["sweep", "sweep"]),
+    ],
+)
+def test_hydra_composes_once_where_nothing_can_set_its_mode(tmp_path, monkeypatch, typed, file, composed):
+    (tmp_path / "config.yaml").write_text(f"defaults: [{{part: one}}, _self_]\na: 1\nhydra: {FOLDERS}\n")
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "one.yaml").write_text(f"# @package _global_\n{file}\n")
+    seen = []
+    compose = Hydra.compose_config
+
+    def watched(self, *args, run_mode, **kwargs):
+        seen.append({RunMode.RUN: "run", RunMode.MULTIRUN: "sweep"}[run_mode])
+        return compose(self, *args, run_mode=run_mode, **kwargs)
+
+    monkeypatch.setattr(Hydra, "compose_config", watched)
+    monkeypatch.setattr(sys, "argv", ["train.py", *typed])
+    monkeypatch.chdir(tmp_path)
+    trained = []
+    task = hydra.main(version_base="1.3", config_path=str(tmp_path), config_name="config")(trained.append)
+    compose_once(task, tmp_path)
+    assert seen == composed
+    assert [config.a for config in trained] == [2 if "a=2" in typed else 1]

@@ -1,6 +1,8 @@
+import io
 import itertools
 import math
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from pictures import ENDS, LEVELS, sweep, words
 from xorlab import figures
-from xorlab.figures.palette import ink, sequence
+from xorlab.figures.palette import STYLE, ink, sequence
 
 
 def drawn_colours(ax):
@@ -85,6 +87,26 @@ def test_decision_surface_draws_the_boundary_and_the_points(plane):
     np.testing.assert_allclose(path.vertices[:, 0], 0.5, atol=1e-12)
     dots = [item.get_offsets() for item in figure.axes[0].collections if isinstance(item, PathCollection)]
     np.testing.assert_array_equal(np.concatenate(dots), X[[0, 3, 1, 2]])
+
+
+def test_decision_surface_shows_each_p_at_its_point(plane):
+    x, (x1, _), X, y = plane
+    ax = figures.decision_surface(x, x + 2.0, 1 / (1 + np.exp(-x1)), X, y, "p").axes[0]
+    (image,) = ax.images
+    left, right, bottom, top = image.get_extent()
+    edges = np.linspace(left, right, len(x) + 1), np.linspace(bottom, top, len(x) + 1)
+    np.testing.assert_allclose(0.5 * (edges[0][1:] + edges[0][:-1]), x, atol=1e-12)
+    np.testing.assert_allclose(0.5 * (edges[1][1:] + edges[1][:-1]), x + 2.0, atol=1e-12)
+    assert image.origin == "lower"
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-0.5, 1.5, 1.5, 3.5])
+
+
+def test_a_png_is_what_matplotlib_alone_writes(plane):
+    x, (x1, _), X, y = plane
+    content = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figures.decision_surface(x, x, 1 / (1 + np.exp(-9 * x1)), X, y, "p").savefig(content, dpi=200)
+    assert figures.png(figures.decision_surface(x, x, 1 / (1 + np.exp(-9 * x1)), X, y, "p")) == content.getvalue()
 
 
 def test_decision_surface_draws_no_boundary_in_rounding_noise(plane):

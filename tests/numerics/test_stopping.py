@@ -230,3 +230,29 @@ def test_a_run_stops_at_the_first_epoch_that_reaches_its_goal(goal, target, meas
     np.testing.assert_array_equal(trained.logits[0], ends.logits[-1])
     (verdict, _) = diagnose(trained)
     assert (verdict.outcome, verdict.goal, verdict.epochs_to_converge) == ("converged", goal, trained.epochs[0] - 1)
+
+
+def test_a_run_that_repeats_itself_is_written_to_its_end_without_computing(monkeypatch):
+    """All units are dead, and only the output's bias moves: to rest at lr = 1, to a cycle of two epochs at lr = 10."""
+    specs = [RunSpec(lr=lr, epochs=epochs) for lr in (1.0, 10.0) for epochs in (3000, 3001)] + [RunSpec(epochs=900)]
+    ones = np.ones((len(specs), 1, 1))
+    initial = {"W1": np.zeros((2, 3)) * ones, "b1": -ones[0] * np.ones((len(specs), 3)), "W2": np.ones((3, 1)) * ones}
+    initial["b2"] = 0.5 * ones[:, 0]
+    ensemble = Ensemble(specs, pack(initial, specs[0].units))
+    rows, final = np.empty((3001, ensemble.theta.shape[1])), {}
+    with kernel():
+        for epoch in range(3001):
+            ensemble.epochs(rows[epoch : epoch + 1], None)
+            final[epoch + 1] = ensemble.theta.copy()
+    lengths = []
+    compute = Ensemble.epochs
+    monkeypatch.setattr(
+        Ensemble, "epochs", lambda self, rows, *rest: (lengths.append(len(rows)), compute(self, rows, *rest))
+    )
+    trained = train(specs, initial=initial)
+    assert sum(lengths) < 2000
+    for run, spec in enumerate(specs):
+        np.testing.assert_array_equal(trained.losses[run, : spec.epochs], rows[: spec.epochs, run])
+        np.testing.assert_array_equal(pack(trained.final, spec.units)[:, run], final[spec.epochs][:, run])
+        assert trained.stopped[run] == "epochs"
+        assert trained.epochs[run] == spec.epochs

@@ -6,13 +6,17 @@ right whatever OmegaConf has changed.
 """
 
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
 import omegaconf
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser import overrides_parser
 from hydra.core.override_parser.types import ChoiceSweep
@@ -103,6 +107,29 @@ def check_flags(arguments: Sequence[str]) -> None:
     for override in parser.parse_args(list(arguments)).overrides:
         if override.startswith("="):
             raise XorlabError(f"{override} has no key; write key=value")
+
+
+def compose_once(command: Callable[[], None], conf: Path) -> None:
+    """Run Hydra's command without its first composition, which reads `hydra.mode`, where nothing can set that.
+
+    Parameters
+    ----------
+    command : runs Hydra with the arguments of this process
+    conf : the folder of the configuration; an experiment may set the mode, any other file in it usually does not
+    """
+    given = get_args_parser().parse_args(sys.argv[1:])
+    elsewhere = given.config_dir or given.config_name or given.config_path
+    typed = any(re.match(r"[+~]*(hydra|experiment)", override) for override in given.overrides)
+    files = (path for path in conf.rglob("*.yaml") if path.parent.name != "experiment")
+    if not TESTED or elsewhere or typed or any("mode:" in path.read_text() for path in files):
+        command()
+        return
+    get_mode = Hydra.get_mode
+    Hydra.get_mode = lambda self, config_name, overrides: None  # type: ignore[method-assign]
+    try:
+        command()
+    finally:
+        Hydra.get_mode = get_mode  # type: ignore[method-assign]
 
 
 def leaves(config: DictConfig) -> frozenset[str]:

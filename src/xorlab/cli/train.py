@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from xorlab.cli.internals import compose_once
 from xorlab.cli.overrides import check_single
 from xorlab.cli.refusals import answer, refusals
 from xorlab.errors import SpecError, XorlabError
@@ -32,7 +34,9 @@ def main(words: list[str] | None = None, *, prog: str | None = None, conf: Path 
     """
     if words is not None:
         sys.argv[1:] = words
-    answer(hydra.main(version_base="1.3", config_path=str(conf or configuration()), config_name="config")(train))
+    folder = conf or configuration()
+    command = hydra.main(version_base="1.3", config_path=str(folder), config_name="config")(train)
+    answer(partial(compose_once, command, folder))
     return 0
 
 

@@ -8,6 +8,8 @@ picture of a given width: a page, `PAGE`, or a column of it, `COLUMN`. Not here:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xorlab.figures import lean
+
 if TYPE_CHECKING:
     from xorlab.figures.axes import COLUMN, PAGE
     from xorlab.figures.curves import MAX_SINGLE_CURVES, loss_curves, sweep_curves
@@ -49,6 +51,7 @@ _MODULES = ("axes", "files", "palette", "run", "curves", "ends", "maps", "rates"
 def __getattr__(name: str) -> Any:
     """Import a name of `__all__` when it is first used: the pictures of one run then need no pandas and no SciPy."""
     if name in __all__:
+        lean.load()
         for module in _MODULES:
             found = vars(import_module(f"{__name__}.{module}"))
             if name in found:

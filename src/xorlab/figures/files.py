@@ -11,7 +11,19 @@ from xorlab.figures.palette import STYLE
 
 def png(figure: Figure, *, dpi: int = 200) -> bytes:
     """Render a figure to the bytes of a PNG file."""
-    return _render(figure, format="png", dpi=dpi)
+    layout, before = figure.get_layout_engine(), figure.dpi
+    if layout is None:
+        return _render(figure, format="png", dpi=dpi)
+    # Matplotlib would draw the whole figure an extra time to lay it out.
+    figure.set_dpi(dpi)
+    with matplotlib.rc_context(STYLE):
+        layout.execute(figure)
+    figure.set_layout_engine("none")
+    try:
+        return _render(figure, format="png", dpi=dpi)
+    finally:
+        figure.set_layout_engine(layout)
+        figure.set_dpi(before)
 
 
 def svg(figure: Figure) -> bytes:

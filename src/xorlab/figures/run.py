@@ -60,7 +60,7 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
     Parameters
     ----------
     grid_x1, grid_x2
-        The grid's coordinates, shapes (A,) and (B,), or both (B, A) as meshgrid makes them.
+        The grid's coordinates, evenly spaced, shapes (A,) and (B,), or both (B, A) as meshgrid makes them.
     p
         The output on the grid, shape (B, A).
     X, y
@@ -71,9 +71,14 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
     surface = np.asarray(p, dtype=float)
     figure = Figure(figsize=(4.4, 3.7), layout="constrained")
     ax = figure.subplots()
-    shade: Any = {"cmap": "cividis", "vmin": 0.0, "vmax": 1.0, "shading": "gouraud", "rasterized": True}
-    mesh = ax.pcolormesh(grid_x1, grid_x2, surface, **shade)
-    bar = figure.colorbar(mesh, ax=ax, ticks=[0, 0.25, 0.5, 0.75, 1])
+    (left, right), (bottom, top) = ((np.min(grid), np.max(grid)) for grid in (grid_x1, grid_x2))
+    # An image ends half a cell beyond its outer points.
+    beyond = 0.5 * (right - left) / (surface.shape[1] - 1), 0.5 * (top - bottom) / (surface.shape[0] - 1)
+    extent = (left - beyond[0], right + beyond[0], bottom - beyond[1], top + beyond[1])
+    shade: Any = {"cmap": "cividis", "vmin": 0.0, "vmax": 1.0, "interpolation": "bilinear", "origin": "lower"}
+    image = ax.imshow(surface, extent=extent, **shade)
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    bar = figure.colorbar(image, ax=ax, ticks=[0, 0.25, 0.5, 0.75, 1])
     bar.set_label("p(y = 1 | x1, x2)")
     boundary(ax, grid_x1, grid_x2, surface)
     mark(ax, np.asarray(X, dtype=float), np.asarray(y, dtype=float).ravel())

@@ -130,6 +130,8 @@ class _Loop:
 
     Runs are trained in blocks of epochs, without a check inside the block. A run that turns out to have stopped inside
     a block is trained again from the start of the block to the epoch where it stopped: it repeats itself to the bit.
+    A run that ends a block with the bits with which it began, at a fixed point or in a cycle, will repeat the block
+    until its last epoch, so its losses are written without computing them.
     """
 
     def __init__(self, specs: Sequence[RunSpec], theta: Array, streams: list[RandomState]) -> None:
@@ -165,6 +167,10 @@ class _Loop:
 
         settled = B * self.live.size
         row, stops = self._stops(seen, measured)
+        repeats = self._repeats(before) & ~stops
+        if repeats.any():
+            row[repeats] = self._repeat(np.flatnonzero(repeats), seen)
+            stops |= repeats
         if stops.any():
             self._settle(np.flatnonzero(stops), row[stops], seen[stops], before, drawn)
             settled += int((self._limits[self.live[stops]] - self._done - B).sum())
@@ -207,6 +213,25 @@ class _Loop:
         self.stopped[live[diverged]], self.epochs[live[diverged]] = "non_finite", self._done + bad[diverged]
         self.stopped[live[reached]], self.epochs[live[reached]] = by[reached], self._done + hit[reached] + 1
         return row, diverged | reached | (self._limits[live] == self._done + B)
+
+    def _repeats(self, before: tuple[Array, list[Array]]) -> NDArray[np.bool_]:
+        """Return which live runs have the parameters and optimizer state from before the block, to the bit."""
+        if self._ensemble.shuffled:
+            return np.zeros(self.live.size, dtype=bool)
+        theta, state = before
+        pairs = zip([self._ensemble.theta, *self._ensemble.state], [theta, *state], strict=True)
+        same = [(now.view(np.int64) == then.view(np.int64)) for now, then in pairs]
+        each = [equal.reshape(-1, equal.shape[-1]).all(axis=0) for equal in same]
+        return np.logical_and.reduce(each)[: self.live.size]
+
+    def _repeat(self, which: NDArray[np.intp], seen: Array) -> NDArray[np.int64]:
+        """Write the losses to come of the live runs `which`; return the row of `seen` with their final parameters."""
+        B = seen.shape[1] - 1
+        for run, losses in zip(self.live[which], seen[which, :B], strict=True):
+            rest = self.losses[run, self._done + B : self._limits[run]]
+            rest[:] = np.resize(losses, rest.size)
+        left: NDArray[np.int64] = self._limits[self.live[which]] - self._done - B
+        return left % B
 
     def _settle(
         self,

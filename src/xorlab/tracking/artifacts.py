@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 
 def join(location: str, *path: str) -> str:
@@ -95,6 +94,8 @@ def _is_remote(uri: str) -> bool:
 def _folder(uri: str) -> Path | None:
     """Return the folder that an artifact address names; None for any other kind of address."""
     if uri.startswith("file:"):
+        from urllib.request import url2pathname  # imports Python's whole web client
+
         return Path(url2pathname(urlsplit(uri).path))
     return None if _is_remote(uri) else Path(uri)
 

@@ -140,7 +140,7 @@ class Claims:
             # Of two commands that claim the run now, only one still finds the driver that both have read.
             where = (own.run_uuid == run_id, own.key == DRIVER)
             if driver is None:
-                statement = schema.INSERTS[self.engine.dialect.name](schema.TAGS).on_conflict_do_nothing()
+                statement = schema.insert(self.engine.dialect.name, schema.TAGS).on_conflict_do_nothing()
                 claimed = connection.execute(statement.values(run_uuid=run_id, key=DRIVER, value=mine.text))
             else:
                 update = sa.update(schema.TAGS).where(*where, own.value == driver.text)
@@ -175,7 +175,7 @@ class Claims:
             thread.join()
 
     def _renew(self, connection: sa.Connection, run_id: str) -> None:
-        statement = schema.INSERTS[self.engine.dialect.name](schema.TAGS)
+        statement = schema.insert(self.engine.dialect.name, schema.TAGS)
         now = sa.text(f"CAST({CLOCKS[self.engine.dialect.name]} AS TEXT)")
         statement = statement.values(run_uuid=run_id, key=HEARTBEAT, value=now)
         statement = statement.on_conflict_do_update(index_elements=["key", "run_uuid"], set_={"value": now})

@@ -4,10 +4,10 @@ MLflow does not promise its schema. A database takes this way only where its rev
 tests compare every table with what MlflowClient writes; any other goes through MlflowClient.
 """
 
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 REVISIONS = ("dc11669786a5",)
 """The revisions of MLflow's schema that were tested: that of MLflow 3.17."""
@@ -40,8 +40,10 @@ DATASETS = _table(
 INPUTS = _table("inputs", "input_uuid", "source_type", "source_id", "destination_type", "destination_id")
 INPUT_TAGS = _table("input_tags", "input_uuid", "name", "value")
 
-INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""The insert of each database that can leave or replace an existing row."""
+
+def insert(dialect: str, table: sa.Table) -> Any:
+    """Return the insert of this database that can leave or replace an existing row."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 def revision(engine: sa.Engine) -> str | None:

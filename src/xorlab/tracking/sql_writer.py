@@ -184,10 +184,11 @@ class SqlWriter:
                 "lifecycle_stage": "active",
                 "artifact_uri": self._artifact_uri(run_id),
                 "experiment_id": self._experiment_id,
+                "deleted_time": None,
             }
             for run_id, record in runs.items()
         )
-        _insert(connection, sa.insert(schema.RUNS), rows)
+        _insert(connection, schema.RUNS, (tuple(map(row.__getitem__, schema.RUNS.c.keys())) for row in rows))
         _insert_texts(connection, runs)
         self._insert_inputs(connection, runs)
 
@@ -198,23 +199,13 @@ class SqlWriter:
             return
         uuids = self._dataset_uuids(connection, learned.values())
         inputs = {run_id: uuid4().hex for run_id in learned}
-        edges = [
-            {
-                "input_uuid": inputs[run_id],
-                "source_type": "DATASET",
-                "source_id": uuids[entry["name"], entry["digest"]],
-                "destination_type": "RUN",
-                "destination_id": run_id,
-            }
+        edges = (
+            (inputs[run_id], "DATASET", uuids[entry["name"], entry["digest"]], "RUN", run_id)
             for run_id, entry in learned.items()
-        ]
-        connection.execute(sa.insert(schema.INPUTS), edges)
-        tags = [
-            {"input_uuid": uuid, "name": name, "value": value}
-            for uuid in inputs.values()
-            for name, value in datasets.CONTEXT.items()
-        ]
-        connection.execute(sa.insert(schema.INPUT_TAGS), tags)
+        )
+        _insert(connection, schema.INPUTS, edges)
+        tags = ((uuid, name, value) for uuid in inputs.values() for name, value in datasets.CONTEXT.items())
+        _insert(connection, schema.INPUT_TAGS, tags)
 
     def _described(self, data: Data) -> dict[str, str]:
         """Return MLflow's description of a data set, made once for all runs that learn the same values."""
@@ -237,8 +228,8 @@ class SqlWriter:
             }
             for entry in described
         }
-        insert = schema.INSERTS[connection.dialect.name]
-        connection.execute(insert(schema.DATASETS).on_conflict_do_nothing(), list(rows.values()))
+        insert = schema.insert(connection.dialect.name, schema.DATASETS)
+        connection.execute(insert.on_conflict_do_nothing(), list(rows.values()))
         columns = schema.DATASETS.c
         query = sa.select(columns.name, columns.digest, columns.dataset_uuid).where(
             columns.experiment_id == self._experiment_id, columns.digest.in_({digest for _, digest in rows})
@@ -268,11 +259,11 @@ def _insert_texts(connection: sa.Connection, runs: Mapping[str, Record]) -> None
     """Insert the params and tags of runs."""
     for table in (schema.PARAMS, schema.TAGS):
         rows = (
-            {"run_uuid": run_id, "key": valid_key(key), "value": valid_value(table.name, key, value)}
+            (run_id, valid_key(key), valid_value(table.name, key, value))
             for run_id, record in runs.items()
             for key, value in getattr(record, table.name).items()
         )
-        _insert(connection, sa.insert(table), rows)
+        _insert(connection, table, rows)
 
 
 @functools.cache
@@ -306,9 +297,7 @@ def _insert_metrics(connection: sa.Connection, runs: Mapping[str, Record]) -> No
         latest += [(*row, False, run_id) for row in curve[-1:] + values]
     for key in {row[0] for row in latest}:
         valid_key(key)
-    _insert(
-        connection, sa.insert(schema.LATEST_METRICS), (dict(zip(schema.METRIC, row, strict=True)) for row in latest)
-    )
+    _insert(connection, schema.LATEST_METRICS, latest)
     if connection.dialect.driver == "psycopg":
         # COPY takes less than half the time of INSERT.
         driver: Any = connection.connection.driver_connection
@@ -316,15 +305,18 @@ def _insert_metrics(connection: sa.Connection, runs: Mapping[str, Record]) -> No
         with driver.cursor() as cursor, cursor.copy(f"COPY metrics ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
-    elif connection.dialect.paramstyle == "qmark" and rows:
-        # SQLite's driver takes the tuples as they are, half as fast again as by name.
-        statement = sa.insert(schema.METRICS).compile(dialect=connection.dialect, column_keys=schema.METRIC)
-        connection.exec_driver_sql(str(statement), rows)
     else:
-        _insert(connection, sa.insert(schema.METRICS), (dict(zip(schema.METRIC, row, strict=True)) for row in rows))
+        _insert(connection, schema.METRICS, rows)
 
 
-def _insert(connection: sa.Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
-    # Without rows SQLAlchemy would insert one of defaults.
-    if values := list(rows):
-        connection.execute(statement, values)
+def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert rows, each a value for every column of a table in `schema`, in order."""
+    values, columns = list(rows), table.c.keys()
+    if not values:
+        return  # SQLAlchemy would insert a row of defaults
+    if connection.dialect.paramstyle == "qmark":
+        # SQLite's driver takes the tuples as they are, half as fast again as by name.
+        statement = sa.insert(table).compile(dialect=connection.dialect, column_keys=columns)
+        connection.exec_driver_sql(str(statement), values)
+    else:
+        connection.execute(sa.insert(table), [dict(zip(columns, row, strict=True)) for row in values])

@@ -6,8 +6,6 @@ import os
 import re
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -231,6 +229,9 @@ def _prepare_database(uri: str) -> None:
 
 
 def _prepare_server(uri: str) -> None:
+    import urllib.error
+    import urllib.request
+
     # MLflow itself would try eight times, for minutes, where nothing answers. urllib takes no user in an address.
     address = re.sub("(?<=://)[^/]*@", "", uri).rstrip("/")
     try:
