@@ -220,9 +220,10 @@ class _Loop:
             return np.zeros(self.live.size, dtype=bool)
         theta, state = before
         pairs = zip([self._ensemble.theta, *self._ensemble.state], [theta, *state], strict=True)
-        same = [(now.view(np.int64) == then.view(np.int64)) for now, then in pairs]
+        same = [(now == then) & (np.signbit(now) == np.signbit(then)) for now, then in pairs]
         each = [equal.reshape(-1, equal.shape[-1]).all(axis=0) for equal in same]
-        return np.logical_and.reduce(each)[: self.live.size]
+        whole: NDArray[np.bool_] = np.logical_and.reduce(each)
+        return whole[: self.live.size]
 
     def _repeat(self, which: NDArray[np.intp], seen: Array) -> NDArray[np.int64]:
         """Write the losses to come of the live runs `which`; return the row of `seen` with their final parameters."""
@@ -230,8 +231,8 @@ class _Loop:
         for run, losses in zip(self.live[which], seen[which, :B], strict=True):
             rest = self.losses[run, self._done + B : self._limits[run]]
             rest[:] = np.resize(losses, rest.size)
-        left: NDArray[np.int64] = self._limits[self.live[which]] - self._done - B
-        return left % B
+        row: NDArray[np.int64] = (self._limits[self.live[which]] - self._done - B) % B
+        return row
 
     def _settle(
         self,
