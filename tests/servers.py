@@ -1,5 +1,7 @@
 """Real servers, of a test's own, on ports that were free."""
 
+import http.client
+import http.server
 import os
 import shutil
 import signal
@@ -7,9 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +24,13 @@ POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 @contextmanager
 def postgres() -> Iterator[str]:
     """Serve an empty PostgreSQL database; yield its URI."""
+    with postgres_that_stops() as (uri, _):
+        yield uri
+
+
+@contextmanager
+def postgres_that_stops() -> Iterator[tuple[str, Callable[[float], None]]]:
+    """Serve an empty PostgreSQL database; yield its URI, and what stops the server now and starts it seconds later."""
     with tempfile.TemporaryDirectory() as folder:
         # The server refuses to run as root.
         user = "postgres" if os.geteuid() == 0 else None
@@ -30,13 +40,83 @@ def postgres() -> Iterator[str]:
         quiet = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run([POSTGRES / "initdb", "-D", data, "-A", "trust", "-U", "me", "--no-sync"], check=True, **quiet)
         command = [POSTGRES / "postgres", "-D", data, "-p", str(port), "-k", folder, "-F"]
-        with subprocess.Popen(command, **quiet) as server:
-            try:
-                asked = [POSTGRES / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
-                wait_for(lambda: subprocess.run(asked, check=True, **quiet))
-                yield f"postgresql://me@127.0.0.1:{port}/postgres"
-            finally:
-                server.send_signal(signal.SIGINT)
+        servers = [subprocess.Popen(command, **quiet)]
+        starters = []
+
+        def restart(seconds: float) -> None:
+            servers[-1].send_signal(signal.SIGINT)
+            servers[-1].wait()
+            starters.append(threading.Timer(seconds, lambda: servers.append(subprocess.Popen(command, **quiet))))
+            starters[-1].start()
+
+        try:
+            asked = [POSTGRES / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+            wait_for(lambda: subprocess.run(asked, check=True, **quiet))
+            yield f"postgresql://me@127.0.0.1:{port}/postgres", restart
+        finally:
+            for starter in starters:
+                starter.join()
+            servers[-1].send_signal(signal.SIGINT)
+            servers[-1].wait()
+
+
+class Line(http.server.ThreadingHTTPServer):
+    """A line to a server. It can be cut, and may lose the answers to requests that the server has heard.
+
+    Attributes
+    ----------
+    cut : whether nothing is passed on
+    loses : every how many answers one is lost; 0 for none
+    """
+
+    cut, loses, heard = False, 0, 0
+
+    def __init__(self, address: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.server_to = address.removeprefix("http://")
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Passing(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        line = self.server
+        self.close_connection = True
+        if line.cut:
+            return
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = http.client.HTTPConnection(line.server_to, timeout=30)
+        connection.request(self.command, self.path, body, {**self.headers, "Host": line.server_to})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        line.heard += 1
+        if line.loses and line.heard % line.loses == 0:
+            return
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.headers["Content-Type"])
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815, the server's own names
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@contextmanager
+def line(address: str) -> Iterator[Line]:
+    """Lead a line to a server."""
+    with Line(address) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
@@ -135,7 +215,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(attempt, *, seconds=60) -> None:
+def wait_for(attempt, *, seconds=180) -> None:
     """Try until `attempt` succeeds."""
     deadline = time.monotonic() + seconds
     while True:

@@ -69,6 +69,8 @@ def start(folder: Path, *words: str) -> int:
         said = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(said, 1)
         os.dup2(said, 2)
+        # Where this process has replaced them, as pytest does.
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
         sys.argv = ["train.py", *words]
         print("$", *words, flush=True)
@@ -122,10 +124,12 @@ def lock(folder: Path, seconds: float) -> None:
     connection.close()
 
 
-def kill_worker(pid: int, rng: np.random.RandomState) -> None:
-    """Kill one of the workers of a process, if it has any."""
-    if workers := children(pid):
+def kill_worker(pid: int, rng: np.random.RandomState) -> bool:
+    """Kill one of the workers of a process; return False where it has none."""
+    workers = children(pid)
+    if workers:
         send(workers[rng.randint(len(workers))], signal.SIGKILL)
+    return bool(workers)
 
 
 def kill_all(pid: int) -> None:
@@ -134,7 +138,7 @@ def kill_all(pid: int) -> None:
         send(each, signal.SIGKILL)
 
 
-FAULTS: dict[str, tuple[float, Callable[[int, Path, np.random.RandomState], None]]] = {
+FAULTS: dict[str, tuple[float, Callable[[int, Path, np.random.RandomState], object]]] = {
     "SIGKILL": (0.45, lambda pid, folder, rng: send(pid, signal.SIGKILL)),
     "SIGKILL of all": (0.1, lambda pid, folder, rng: kill_all(pid)),
     "SIGKILL of a worker": (0.05, lambda pid, folder, rng: kill_worker(pid, rng)),
@@ -239,22 +243,28 @@ def empty_copy(database: Path, name: str) -> Path:
     return copy
 
 
-def disturb(pid: int, folder: Path, rng: np.random.RandomState) -> tuple[str | None, int, int]:
+def disturb(pid: int, folder: Path, rng: np.random.RandomState, seconds: float) -> tuple[str | None, int, int]:
     """Let a fault strike a process at a random moment; return its name, the exit status and the orphaned workers.
+
+    Parameters
+    ----------
+    seconds
+        What the whole sweep takes.
 
     Returns
     -------
-    None for the name where the process ended before the moment came.
+    None for the name where the fault had no effect: the process had ended, or there was no worker to kill.
     """
     weights = np.array([weight for weight, _ in FAULTS.values()])
     name = [*FAULTS][rng.choice(len(FAULTS), p=weights / weights.sum())]
-    # Anywhere in it, at its start, or after what it takes on an idle machine.
-    time.sleep(rng.choice([rng.uniform(0.0, 4.0), rng.uniform(0.0, 1.0), rng.uniform(0.0, 8.0)]))
+    # Anywhere in it, or at its start.
+    time.sleep(rng.choice([rng.uniform(0.0, seconds), rng.uniform(0.0, 0.3 * seconds)]))
     done, status = os.waitpid(pid, os.WNOHANG)
     if done:
         return None, os.waitstatus_to_exitcode(status), 0
     workers = children(pid)
-    FAULTS[name][1](pid, folder, rng)
+    if FAULTS[name][1](pid, folder, rng) is False:
+        return None, wait(pid), 0
     status = wait(pid)
     deadline = time.monotonic() + 10.0
     while any(Path(f"/proc/{each}").exists() for each in workers) and time.monotonic() < deadline:
@@ -266,7 +276,9 @@ def torture(folder: Path, kills: int, rng: np.random.RandomState) -> dict[str, o
     """Disturb sweeps until so many faults have struck; count what came of them."""
     undisturbed, live = folder / "undisturbed", folder / "live"
     undisturbed.mkdir()
+    begun = time.monotonic()
     wait(start(undisturbed, "-m", *GRID))
+    seconds = time.monotonic() - begun
     expected, wrong = rows(undisturbed)
     assert not wrong, wrong
     empty = empty_copy(undisturbed / "mlflow.db", live.name)
@@ -282,7 +294,7 @@ def torture(folder: Path, kills: int, rng: np.random.RandomState) -> dict[str, o
             begun = time.monotonic()
             pid = start(live, *words)
             if struck.total() < kills and rng.rand() < 0.85:
-                name, status, orphans = disturb(pid, live, rng)
+                name, status, orphans = disturb(pid, live, rng, seconds)
                 struck.update([name] if name else [])
                 found_wrong["orphaned worker"] += orphans
             else:

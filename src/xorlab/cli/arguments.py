@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from xorlab.errors import XorlabError
-from xorlab.tracking.passwords import without_passwords
+from xorlab.tracking import passwords
 
 REFUSED = 2
 """The exit status of a mistake on the command line, as argparse has it."""
@@ -39,6 +39,7 @@ def call(
     parser : the command's own
     arguments : the words after the command's name; None for those of this process
     """
+    passwords.hide(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_intermixed_args(arguments)
     try:
         if getattr(options, "use", None):
@@ -47,5 +48,5 @@ def call(
             functions.use(options.use)
         return command(options)
     except XorlabError as error:
-        print(f"{parser.prog}: {without_passwords(str(error), [options.uri or ''])}", file=sys.stderr)
+        print(f"{parser.prog}: {error}", file=sys.stderr)
         return REFUSED

@@ -145,7 +145,12 @@ def _run(many: Many, composer: Composer, batch: Sequence[tuple[Setting, ...]], f
                 raise
             typed = " ".join(each.line for each in settings)
             raise SpecError(f"{typed}: {line(error)}") from error
-        options = options or own
+        if options is None:
+            options = own
+            if len(batch) > 1 and not own.plan:  # before a thousand more are composed
+                from xorlab.tracking import store
+
+                store.refuse_unusable(store.uri(own.uri))
         if own != options:
             _refuse_differing(dataclasses.asdict(options), dataclasses.asdict(own))
         jobs.append(Job(config=config, spec=spec, swept={key: texts.get(key, "") for key in swept}, typed=texts))

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from xorlab.cli.internals import check_flags
 from xorlab.errors import XorlabError
 from xorlab.spec.text import program
-from xorlab.tracking.passwords import without_passwords
+from xorlab.tracking import passwords
 
 MISTAKES = (XorlabError, HydraException, OmegaConfBaseException)
 REFUSED, INTERRUPTED = 2, 130
@@ -72,12 +72,13 @@ def refusals() -> Iterator[None]:
     except Exception as error:
         if not is_mistake(error):
             raise
-        print(without_passwords(line(error), sys.argv[1:]), file=sys.stderr)
+        print(line(error), file=sys.stderr)
         raise SystemExit(REFUSED) from None
 
 
 def answer(command: Callable[[], None]) -> None:
     """Run Hydra's command and answer its user's mistakes; HYDRA_FULL_ERROR=1 shows Hydra's own in full."""
+    passwords.hide(sys.argv[1:])
     try:
         if "HYDRA_FULL_ERROR" in os.environ:
             command()

@@ -18,7 +18,7 @@ def main(words: list[str] | None = None, *, prog: str | None = None) -> int:
     parser.add_argument("--newest", type=int, default=NEWEST, metavar="N", help="list the newest N (%(default)s)")
     parser.add_argument("--watch", action="store_true", help="follow one sweep (latest unless given) until it ends")
     arguments.add_store(parser)
-    return arguments.call(_watch if parser.parse_args(words).watch else _list, parser, words)
+    return arguments.call(lambda options: (_watch if options.watch else _list)(options), parser, words)
 
 
 def _list(options: argparse.Namespace) -> int:

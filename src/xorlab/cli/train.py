@@ -20,7 +20,6 @@ from xorlab.spec.options import Options, split
 from xorlab.spec.product import Product
 from xorlab.spec.text import PROGRAM
 from xorlab.sweeps.jobs import Job, JobResult, check_files
-from xorlab.tracking.passwords import shown
 
 
 def main(words: list[str] | None = None, *, prog: str | None = None, conf: Path | None = None) -> int:
@@ -67,7 +66,7 @@ def train(config: DictConfig) -> float | None:
 def train_many(jobs: Sequence[Job] | Product | None, options: Options) -> list[JobResult]:
     """Train the runs of a sweep together; those of a product, or of a sweep of one that is continued, have no jobs."""
     program = os.environ[PROGRAM].split() if PROGRAM in os.environ else ["python", sys.argv[0]]
-    command = shlex.join([*program, *map(shown, sys.argv[1:])])
+    command = shlex.join([*program, *sys.argv[1:]])
     if jobs is None or isinstance(jobs, Product):
         from xorlab.sweeps import parts
 

@@ -85,6 +85,8 @@ class ClientReader:
             try:
                 page = self._client.search_runs(experiments, search, max_results=PAGE, page_token=token)
             except MlflowException as error:
+                if error.error_code != "INVALID_PARAMETER_VALUE":
+                    raise
                 raise XorlabError(f"filter must be in MLflow's search language; {error.message}") from error
             yield from page
             token = page.token

@@ -8,6 +8,7 @@ from datetime import timedelta
 from xorlab.runs import members
 from xorlab.runs.members import Member, StoredSweep
 from xorlab.spec.options import Options
+from xorlab.spec.text import command
 from xorlab.sweeps import recording
 from xorlab.sweeps.asked import SHORT_ID, Asked, continued, new, without_sweep
 from xorlab.sweeps.jobs import Job
@@ -16,13 +17,13 @@ from xorlab.tracking.records import REUSED
 from xorlab.tracking.tracker import Tracker
 
 
-def asked(jobs: Sequence[Job], options: Options, command: str) -> Asked:
+def asked(jobs: Sequence[Job], options: Options, typed: str) -> Asked:
     """Return the sweep that is asked for, and say what the user should know about it."""
     if options.sweep == "new":
-        return new(jobs, options, command)
+        return new(jobs, options, typed)
     run_id = members.find(options.sweep, options.uri, experiment=options.experiment)
     stored = members.read(run_id, options.uri, experiment=options.experiment)
-    found = continued(stored, _recorded(stored, options), jobs, options, command)
+    found = continued(stored, _recorded(stored, options), jobs, options, typed)
     for note in found.notes:
         print(note, file=sys.stderr)
     return found
@@ -32,7 +33,7 @@ def prepared(asked: Asked, tracker: Tracker, parent: str) -> State:
     """Compare the plan with what is recorded, now that no other process can change it; take in runs of other sweeps."""
     if asked.stored is None and not asked.options.reuse:
         return _state(asked, [])
-    stored = members.read(parent, asked.options.uri, experiment=asked.options.experiment)
+    stored = tracker.patiently(lambda: members.read(parent, asked.options.uri, experiment=asked.options.experiment))
     found = [*stored.members, *stored.reused]
     state = _state(asked, found)
     tracker.discard(state.torn)
@@ -103,6 +104,12 @@ def point_to_unfinished(plan: str, command: str, options: Options) -> None:
             f"{without_sweep(command)} sweep={short}",
             file=sys.stderr,
         )
+
+
+def going_on(asked: Asked, run_id: str) -> str:
+    """Return the command that trains what a sweep lacks."""
+    word = f"sweep={run_id[:SHORT_ID]}"
+    return f"{without_sweep(asked.command)} {word}" if asked.stored is None else command(["-m", word])
 
 
 def _recorded(stored: StoredSweep, options: Options) -> Plan:

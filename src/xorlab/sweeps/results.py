@@ -160,7 +160,7 @@ class Results:
         """Write what the parent carries and end it; return its tables."""
         tables = self.tables(state)
         outcomes = [state.outcome(identity) for identity in self.asked.plan.rows]
-        artifacts = self.artifacts(state, tables)
+        artifacts = self.tracker.patiently(lambda: self.artifacts(state, tables))
         self.tracker.close(
             self.parent,
             recording.sweep(self.asked, tables=tables.values(), outcomes=Counter(outcomes), artifacts=artifacts),

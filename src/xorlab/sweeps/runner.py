@@ -116,9 +116,10 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
                         done += len(chunk.places)
         except BaseException:
             kept = len(asked.plan.rows) - len(wanted) + done
-            print(f"{kept:,} of {len(asked.plan.rows):,} runs are finished and recorded", file=sys.stderr)
+            said = f"{kept:,} of {len(asked.plan.rows):,} runs are finished and recorded"
+            print(f"{said}; to train the rest: {continuing.going_on(asked, parent)}", file=sys.stderr)
             raise
-        state = continuing.state(asked, parent)
+        state = tracker.patiently(lambda: continuing.state(asked, parent))
         if options.retry == "outdated":
             tracker.discard(state.replaced)
         tables = results.close(state)

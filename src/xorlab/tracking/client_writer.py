@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from xorlab.tracking import artifacts, datasets
+from xorlab.tracking.patience import Patience
 from xorlab.tracking.records import Record, now
 
 
@@ -28,28 +30,54 @@ class ClientWriter:
 
     def __init__(self, uri: str, experiment_id: str, source: Mapping[str, str]) -> None:
         self._uri = uri
+        self._patience = Patience(uri)
         self._client = MlflowClient(uri)
         self._experiment_id = experiment_id
         self._source = source
 
     def open(self, record: Record) -> str:
         """Write a run as RUNNING, with its params, tags and data set, and return its id."""
-        name, tags = record.name, dict(record.tags)
-        run = self._client.create_run(self._experiment_id, start_time=record.start, tags=tags, run_name=name)
-        self._describe(run.info.run_id, record)
+        tried = False
+
+        def create() -> str:
+            nonlocal tried
+            # Where the server went away before its answer came, the run may be there.
+            found = self._begun(record) if tried else None
+            tried = True
+            return found or self._created(record)
+
+        run_id = self._patience(create)
+        self._describe(run_id, record)
+        return run_id
+
+    def _created(self, record: Record) -> str:
+        tags = dict(record.tags)
+        run = self._client.create_run(self._experiment_id, start_time=record.start, tags=tags, run_name=record.name)
         return str(run.info.run_id)
+
+    def _begun(self, record: Record) -> str | None:
+        """Return the id of a run that was opened for this record."""
+        condition = f"attributes.status = 'RUNNING' and attributes.start_time = {record.start}"
+        for run in self._client.search_runs([self._experiment_id], condition):
+            if record.tags.items() <= run.data.tags.items():
+                return str(run.info.run_id)
+        return None
 
     def close(self, run_id: str, record: Record) -> None:
         """Add the rest of `record` to an open run and end it. A tag is replaced, a param is not."""
         self._describe(run_id, record)
-        artifacts.write(self.artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
-        self._client.log_batch(run_id, metrics=[Metric(*row) for row in record.curve() + record.values()])
+        uri = self.artifact_uri(run_id)
+        self._patience(lambda: artifacts.write(uri, record.artifacts, tracking_uri=self._uri))
+        metrics = [Metric(*row) for row in record.curve() + record.values()]
+        # A point that is sent twice has the same time, and so is the same row.
+        self._patience(lambda: self._client.log_batch(run_id, metrics=metrics))
         self.end(run_id, record.status, record.end)
 
     def describe(self, run_id: str, record: Record) -> None:
         """Replace the name and these tags of an open run; MLflow does not let a param change."""
-        self._client.update_run(run_id, name=record.name)
-        self._client.log_batch(run_id, tags=[RunTag(key, value) for key, value in record.tags.items()])
+        tags = [RunTag(key, value) for key, value in record.tags.items()]
+        self._patience(lambda: self._client.update_run(run_id, name=record.name))
+        self._patience(lambda: self._client.log_batch(run_id, tags=tags))
 
     def clean(self, run_id: str) -> None:
         """Do nothing: MLflow writes the files of a run after its rows."""
@@ -57,11 +85,11 @@ class ClientWriter:
     def discard(self, run_ids: Sequence[str]) -> None:
         """Delete runs as MLflow does: they can be restored."""
         for run_id in run_ids:
-            self._client.delete_run(run_id)
+            self._patience(partial(self._client.delete_run, run_id))
 
     def end(self, run_id: str, status: str, end: int) -> None:
         """End an open run."""
-        self._client.set_terminated(run_id, status, end)
+        self._patience(lambda: self._client.set_terminated(run_id, status, end))
 
     def write(self, records: Sequence[Record]) -> list[str]:
         """Write finished runs and return their ids, in order; one that can't be written whole is FAILED."""
@@ -79,13 +107,14 @@ class ClientWriter:
 
     def artifact_uri(self, run_id: str) -> str:
         """Return where the artifacts of a run are."""
-        return str(self._client.get_run(run_id).info.artifact_uri)
+        return str(self._patience(lambda: self._client.get_run(run_id)).info.artifact_uri)
 
     def _describe(self, run_id: str, record: Record) -> None:
         params = [Param(key, value) for key, value in record.params.items()]
         tags = [RunTag(key, value) for key, value in record.tags.items()]
-        self._client.log_batch(run_id, params=params, tags=tags)
+        self._patience(lambda: self._client.log_batch(run_id, params=params, tags=tags))
         if record.data is not None:
             dataset = Dataset(**datasets.describe(record.data, self._source))
             tag = [InputTag(key, value) for key, value in datasets.CONTEXT.items()]
-            self._client.log_inputs(run_id, datasets=[DatasetInput(dataset, tag)])
+            inputs = [DatasetInput(dataset, tag)]
+            self._patience(lambda: self._client.log_inputs(run_id, datasets=inputs))

@@ -10,27 +10,20 @@ import socket
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-
-import sqlalchemy as sa
+from typing import NamedTuple
 
 from xorlab.errors import StoreError
-from xorlab.tracking import schema
 
 DRIVER, HEARTBEAT = "xorlab.driver", "xorlab.heartbeat"
 """The tags: a `Driver` as text, and the time of its last sign of life in seconds since 1970."""
 
 BEAT, DEAD = 10, 60
 """Seconds between two heartbeats, and after the last one until a driver elsewhere counts as dead."""
-
-CLOCKS = {
-    "sqlite": "CAST(strftime('%s', 'now') AS INTEGER)",
-    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)",
-}
-"""The database's clock, which all drivers share, in seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -100,28 +93,23 @@ def _started(pid: str) -> str:
     return UNKNOWN
 
 
-@dataclass(frozen=True)
-class Claims:
-    """The runs of one experiment that are being trained, in a database whose tables are known."""
+class Driven(NamedTuple):
+    """A run and who drives it; `age` is that of its last heartbeat, in seconds."""
 
-    engine: sa.Engine
-    experiment_id: str
+    run_id: str
+    name: str
+    status: str
+    driver: Driver | None
+    age: float
 
-    def end_dead(self) -> list[tuple[str, str, Driver]]:
-        """End each RUNNING run whose driver is dead as KILLED; return their ids, names and drivers."""
-        runs = schema.RUNS.c
-        condition = (runs.status == "RUNNING", runs.experiment_id == int(self.experiment_id))
-        ended = []
-        for run_id, name, _, driver, age in self._driven(*condition):
-            if driver is not None and not driver.is_alive(age):
-                last = sa.text(f"1000 * ({CLOCKS[self.engine.dialect.name]} - {int(age)})")
-                own = schema.TAGS.c
-                unchanged = sa.exists().where(own.run_uuid == run_id, own.key == DRIVER, own.value == driver.text)
-                update = sa.update(schema.RUNS).where(runs.run_uuid == run_id, runs.status == "RUNNING", unchanged)
-                with self.engine.begin() as connection:
-                    if connection.execute(update.values(status="KILLED", end_time=last)).rowcount:
-                        ended.append((run_id, name, driver))
-        return ended
+
+class Claims(ABC):
+    """The runs of one experiment that are being trained."""
+
+    def end_dead(self) -> list[Driven]:
+        """End each RUNNING run whose driver is dead as KILLED; return those."""
+        driven = [run for run in self.running() if run.driver is not None]
+        return [run for run in driven if run.driver and not run.driver.is_alive(run.age) and self.kill(run)]
 
     def claim(self, run_id: str) -> None:
         """Make this process the driver of a run that nobody drives, and the run RUNNING.
@@ -131,25 +119,14 @@ class Claims:
         StoreError
             Where another process drives it.
         """
-        own, mine = schema.TAGS.c, this_process()
-        [(_, name, status, driver, age)] = self._driven(schema.RUNS.c.run_uuid == run_id)
-        taken = f"{name} ({run_id[:8]}) is being trained by {{}}; wait until it ends, or stop it"
-        if status == "RUNNING" and driver is not None and driver.is_alive(age):
-            raise StoreError(taken.format(driver))
-        with self.engine.begin() as connection:
-            # Of two commands that claim the run now, only one still finds the driver that both have read.
-            where = (own.run_uuid == run_id, own.key == DRIVER)
-            if driver is None:
-                statement = schema.insert(self.engine.dialect.name, schema.TAGS).on_conflict_do_nothing()
-                claimed = connection.execute(statement.values(run_uuid=run_id, key=DRIVER, value=mine.text))
-            else:
-                update = sa.update(schema.TAGS).where(*where, own.value == driver.text)
-                claimed = connection.execute(update.values(value=mine.text))
-            if not claimed.rowcount:
-                raise StoreError(taken.format("another command"))
-            self._renew(connection, run_id)
-            running = sa.update(schema.RUNS).where(schema.RUNS.c.run_uuid == run_id)
-            connection.execute(running.values(status="RUNNING", end_time=None))
+        run = self.one(run_id)
+        taken = f"{run.name} ({run_id[:8]}) is being trained by {{}}; wait until it ends, or stop it"
+        # It is this process where the store had gone away before the run could be ended.
+        other = run.driver if run.driver != this_process() else None
+        if run.status == "RUNNING" and other is not None and other.is_alive(run.age):
+            raise StoreError(taken.format(run.driver))
+        if not self.take(run):
+            raise StoreError(taken.format("another command"))
 
     @contextmanager
     def heartbeat(self, run_id: str) -> Iterator[None]:
@@ -158,8 +135,8 @@ class Claims:
 
         def beat() -> None:
             # A beat that the store does not take is not the end of the work: the next one may pass.
-            with contextlib.suppress(sa.exc.SQLAlchemyError), self.engine.begin() as connection:
-                self._renew(connection, run_id)
+            with contextlib.suppress(*self.failures):
+                self.renew(run_id)
 
         def keep_beating() -> None:
             while not done.wait(BEAT):
@@ -172,26 +149,27 @@ class Claims:
             yield
         finally:
             done.set()
-            thread.join()
+            thread.join(timeout=BEAT)
 
-    def _renew(self, connection: sa.Connection, run_id: str) -> None:
-        statement = schema.insert(self.engine.dialect.name, schema.TAGS)
-        now = sa.text(f"CAST({CLOCKS[self.engine.dialect.name]} AS TEXT)")
-        statement = statement.values(run_uuid=run_id, key=HEARTBEAT, value=now)
-        statement = statement.on_conflict_do_update(index_elements=["key", "run_uuid"], set_={"value": now})
-        connection.execute(statement)
+    failures: tuple[type[Exception], ...]
+    """What a store that does not answer raises."""
 
-    def _driven(self, *conditions: sa.ColumnElement[bool]) -> list[tuple[str, str, str, Driver | None, float]]:
-        """Return runs: id, name, status, driver, and the age of its last heartbeat in seconds."""
-        runs, driver, beat = schema.RUNS.c, schema.TAGS.alias(), schema.TAGS.alias()
-        age = sa.text(f"{CLOCKS[self.engine.dialect.name]}")
-        joined = schema.RUNS.outerjoin(driver, sa.and_(driver.c.run_uuid == runs.run_uuid, driver.c.key == DRIVER))
-        joined = joined.outerjoin(beat, sa.and_(beat.c.run_uuid == runs.run_uuid, beat.c.key == HEARTBEAT))
-        query = sa.select(runs.run_uuid, runs.name, runs.status, driver.c.value, beat.c.value, age)
-        active = (runs.lifecycle_stage == "active", *conditions)
-        with self.engine.connect() as connection:
-            rows = connection.execute(query.select_from(joined).where(*active)).fetchall()
-        return [
-            (run_id, name, status, Driver(*text.split(" ")) if text else None, now - float(last or 0))
-            for run_id, name, status, text, last, now in rows
-        ]
+    @abstractmethod
+    def running(self) -> list[Driven]:
+        """Return the RUNNING runs."""
+
+    @abstractmethod
+    def one(self, run_id: str) -> Driven:
+        """Return one run."""
+
+    @abstractmethod
+    def kill(self, run: Driven) -> bool:
+        """End a run as KILLED at its last heartbeat; tell whether it still was as it was read."""
+
+    @abstractmethod
+    def take(self, run: Driven) -> bool:
+        """Make this process the driver of a run; tell whether its driver was still the one that was read."""
+
+    @abstractmethod
+    def renew(self, run_id: str) -> None:
+        """Write a heartbeat."""

@@ -24,6 +24,15 @@ def terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+_held: list[list[int]] = []
+"""The interruptions that each `held` around the present moment holds back."""
+
+
+def waiting() -> bool:
+    """Tell whether an interruption is held back: whatever can be given up should be."""
+    return any(_held)
+
+
 @contextmanager
 def held() -> Iterator[None]:
     """Hold interruptions back until what is inside is whole; then they do what they would have done."""
@@ -32,9 +41,11 @@ def held() -> Iterator[None]:
         return
     pending: list[int] = []
     before = {number: signal.signal(number, lambda number, frame: pending.append(number)) for number in SIGNALS}
+    _held.append(pending)
     try:
         yield
     finally:
+        _held.pop()
         for number, handler in before.items():
             signal.signal(number, handler)
         if pending:

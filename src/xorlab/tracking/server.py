@@ -1,6 +1,7 @@
 """MLflow's own UI, served from this machine to this machine only."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -58,6 +59,11 @@ def serve(uri: str, *, port: int, started: Callable[[str], object]) -> int:
         finally:
             _end(server)
             server.wait()
+
+
+def without_user(uri: str) -> str:
+    """Return the address of a tracking server without user and password, which urllib takes in no address."""
+    return re.sub("(?<=://)[^/]*@", "", uri).rstrip("/")
 
 
 def check_port(port: int) -> None:

@@ -5,8 +5,6 @@ import logging
 import os
 import posixpath
 import re
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -14,7 +12,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from xorlab.tracking import artifacts, datasets, schema
-from xorlab.tracking.passwords import shown
+from xorlab.tracking.patience import Patience
 from xorlab.tracking.records import BEGUN, PARENT, Data, Record, now
 
 LONGEST_KEY = 250
@@ -23,11 +21,6 @@ LONGEST_VALUES = {"params": 6_000, "tags": 8_000}
 
 COUNTED = 7
 """Hexadecimal digits at the beginning of a run's id that count the runs of a writer."""
-
-BACKOFF = (1, 2, 4, 8, 15, 30)
-"""Seconds between attempts to reach a database server that went away: a minute in all."""
-GONE = ("OperationalError", "AdminShutdown", "CannotConnectNow", "CrashShutdown")
-"""The names of psycopg's errors for a server that stops, starts or has gone."""
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +45,7 @@ class SqlWriter:
 
     def __init__(self, uri: str, engine: sa.Engine, experiment_id: str, source: Mapping[str, str]) -> None:
         self._uri = uri
+        self._patience = Patience(uri)
         self._engine = engine
         self._experiment_id = int(experiment_id)
         self._source = source
@@ -65,8 +59,12 @@ class SqlWriter:
     def open(self, record: Record) -> str:
         """Write a run as RUNNING, with its params, tags and data set, and return its id."""
         run_id = self._new_id()
-        with self._engine.begin() as connection:
-            self._insert_runs(connection, {run_id: record}, running=True)
+
+        def insert(connection: sa.Connection) -> None:
+            if not _is_there(connection, run_id):
+                self._insert_runs(connection, {run_id: record}, running=True)
+
+        self._transaction(insert)
         return run_id
 
     def close(self, run_id: str, record: Record) -> None:
@@ -83,25 +81,25 @@ class SqlWriter:
             _insert_metrics(connection, {run_id: record})
             connection.execute(_ending(run_id, record.status, record.end))
 
-        self._patiently(finish)
+        self._transaction(finish)
 
     def describe(self, run_id: str, record: Record) -> None:
         """Replace the name, the params and these tags of an open run."""
-        with self._engine.begin() as connection:
-            _replace_texts(connection, run_id, record)
+        self._transaction(lambda connection: _replace_texts(connection, run_id, record))
 
     def discard(self, run_ids: Sequence[str]) -> None:
         """Delete runs as MLflow does: they can be restored."""
-        columns = schema.RUNS.c
-        with self._engine.begin() as connection:
+
+        def delete(connection: sa.Connection) -> None:
             for run_id in run_ids:
-                deleted = sa.update(schema.RUNS).where(columns.run_uuid == run_id)
+                deleted = sa.update(schema.RUNS).where(schema.RUNS.c.run_uuid == run_id)
                 connection.execute(deleted.values(lifecycle_stage="deleted", deleted_time=now()))
+
+        self._transaction(delete)
 
     def end(self, run_id: str, status: str, end: int) -> None:
         """End an open run that has failed or was killed."""
-        with self._engine.begin() as connection:
-            connection.execute(_ending(run_id, status, end))
+        self._transaction(lambda connection: connection.execute(_ending(run_id, status, end)))
 
     def write(self, records: Sequence[Record]) -> list[str]:
         """Write finished runs, all of them or none, and return their ids, in order."""
@@ -113,29 +111,12 @@ class SqlWriter:
             artifacts.write(self._artifact_uri(run_id), record.artifacts, tracking_uri=self._uri)
 
         def insert(connection: sa.Connection) -> None:
-            # Where the server went away at the commit, the rows may be there already: all of them or none.
-            first = sa.select(schema.RUNS.c.run_uuid).where(schema.RUNS.c.run_uuid == next(iter(runs)))
-            if connection.scalar(first) is None:
+            if not _is_there(connection, next(iter(runs))):
                 self._insert_runs(connection, runs)
                 _insert_metrics(connection, runs)
 
-        self._patiently(insert)
+        self._transaction(insert)
         return list(runs)
-
-    def _patiently(self, work: Callable[[sa.Connection], None]) -> None:
-        """Do work in a transaction; where the database server goes away, try again for a minute."""
-        for seconds in (*BACKOFF, None):
-            try:
-                with self._engine.begin() as connection:
-                    work(connection)
-            except Exception as error:
-                if seconds is None or self._engine.dialect.name == "sqlite" or not _is_gone(error):
-                    raise
-                if seconds == BACKOFF[0]:
-                    print(f"{shown(self._uri)} does not answer; trying again for a minute", file=sys.stderr)
-                time.sleep(seconds)
-            else:
-                return
 
     def clean(self, run_id: str) -> None:
         """Remove the files of a sweep's runs that were killed before their rows were written."""
@@ -153,6 +134,15 @@ class SqlWriter:
         columns = schema.RUNS.c
         with self._engine.connect() as connection:
             return str(connection.scalar(sa.select(columns.artifact_uri).where(columns.run_uuid == run_id)))
+
+    def _transaction(self, work: Callable[[sa.Connection], object]) -> None:
+        """Do work in a transaction; where the server goes away, another one is begun."""
+
+        def attempt() -> None:
+            with self._engine.begin() as connection:
+                work(connection)
+
+        self._patience(attempt)
 
     def _new_id(self) -> str:
         """Return a run's id: where the one before began, plus one, then random digits.
@@ -237,9 +227,10 @@ class SqlWriter:
         return {(name, digest): uuid for name, digest, uuid in connection.execute(query)}
 
 
-def _is_gone(error: Exception) -> bool:
-    """Tell whether an error means that the server is not there now; COPY raises the driver's own."""
-    return isinstance(error, sa.exc.OperationalError) or type(error).__name__ in GONE
+def _is_there(connection: sa.Connection, run_id: str) -> bool:
+    """Tell whether a run is there, for where the server went away at the commit: all its rows are there then."""
+    run = schema.RUNS.c.run_uuid
+    return connection.scalar(sa.select(run).where(run == run_id)) is not None
 
 
 def _ending(run_id: str, status: str, end: int) -> sa.Update:

@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from xorlab.errors import StoreError
 from xorlab.tracking import provenance, schema, views
-from xorlab.tracking.passwords import shown, without_passwords
+from xorlab.tracking.passwords import learn, redacted, shown
+from xorlab.tracking.patience import SILENT, PatientConnection
 
 DATABASES = ("sqlite", "postgresql")
 """The databases that xorlab reads and writes itself."""
@@ -27,7 +28,9 @@ UI = "http://127.0.0.1:5000"
 
 def uri(explicit: str | None = None) -> str:
     """Return `explicit`, else MLFLOW_TRACKING_URI, else `default`."""
-    return explicit or os.environ.get("MLFLOW_TRACKING_URI") or default()
+    found = explicit or os.environ.get("MLFLOW_TRACKING_URI") or default()
+    learn(found)
+    return found
 
 
 def default(folder: Path | None = None) -> str:
@@ -47,6 +50,19 @@ def ready(uri: str) -> None:
     """
     with reported(uri):
         PREPARATIONS.get(_scheme(uri), _open)(uri)
+
+
+def refuse_unusable(uri: str) -> None:
+    """Refuse a store that can't be used, and write nothing.
+
+    Raises
+    ------
+    StoreError
+        Where it can't be reached, or nothing can be written there; one line.
+    """
+    with reported(uri):
+        if check := CHECKS.get(_scheme(uri)):
+            check(uri)
 
 
 def experiment_id(uri: str, name: str) -> str:
@@ -100,9 +116,11 @@ def engine(uri: str) -> sa.Engine | None:
 
 @functools.cache
 def _engine(uri: str) -> sa.Engine:
-    made = sa.create_engine(_url(uri), pool_pre_ping=True)
-    if made.dialect.name == "sqlite":
-        sa.event.listen(made, "connect", _tune)
+    url = _url(uri)
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    made = sa.create_engine(url, pool_pre_ping=True, connect_args={"factory": PatientConnection})
+    sa.event.listen(made, "connect", _tune)
     return made
 
 
@@ -125,6 +143,16 @@ def opening(uri: str, experiment_id: str, run_id: str) -> str:
     return f"run `mlflow ui{elsewhere}` in {provenance.checkout()} and {address}"
 
 
+ADVICE = {
+    "disk is full": "make room",
+    "disk image is malformed": "restore a copy, or name another file",
+    "file is not a database": "name another file",
+    "database is locked": "end the program that holds it, or wait",
+    "readonly database": "name one that can be written",
+}
+"""What to do where an error has these words."""
+
+
 @contextmanager
 def reported(uri: str) -> Iterator[None]:
     """Turn what MLflow, the database or the disk raises inside into a StoreError of one line."""
@@ -133,12 +161,14 @@ def reported(uri: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _kinds_of_failure()):
             raise
-        reason = without_passwords(str(error).strip().partition("\n")[0], [uri, uri.rstrip("/")])
+        learn(uri)
+        reason = redacted(str(error).strip().partition("\n")[0])
         if "out-of-date database schema" in reason:  # MLflow says so of a newer one too
             reason = (
                 "its schema is of another MLflow; install the one that made it, or run `mlflow db upgrade` if it is old"
             )
-        raise StoreError(f"tracking.uri must name a store that works; got {shown(uri)}: {reason}") from error
+        advice = next((f"; {what}" for words, what in ADVICE.items() if reason.endswith(words)), "")
+        raise StoreError(f"tracking.uri must name a store that works; got {shown(uri)}: {reason}{advice}") from error
 
 
 def _kinds_of_failure() -> tuple[type[Exception], ...]:
@@ -182,10 +212,21 @@ def _open(uri: str) -> Any:
     return mlflow_internals.open_store(uri, root)
 
 
-def _prepare_file(uri: str) -> None:
+def _check_file(uri: str) -> None:
     path = _file(uri)
     if not path.parent.is_dir():
         raise StoreError(f"tracking.uri must lie in a folder that exists; got {shown(uri)}")
+    # SQLite writes a journal beside the file, and the runs' files lie there.
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StoreError(f"tracking.uri must lie where files can be written; got {shown(uri)}: {place} can't be")
+    if _is_made(path) and engine(uri) is None:
+        _refuse_strangers(uri)
+
+
+def _prepare_file(uri: str) -> None:
+    _check_file(uri)
+    path = _file(uri)
     if not _is_made(path):
         # The folder comes first: where nothing can be written, a lock would wait without end.
         with (
@@ -199,10 +240,7 @@ def _prepare_file(uri: str) -> None:
                 draft = Path(folder) / "mlflow.db"
                 mlflow_internals.open_store(f"sqlite:///{draft}", str(path.parent / "mlruns")).engine.dispose()
                 draft.replace(path)
-    if not os.access(path, os.W_OK):
-        raise StoreError(f"tracking.uri must name a file that can be written; got {shown(uri)}")
     if engine(uri) is None:
-        _refuse_strangers(uri)
         _open(uri)
 
 
@@ -217,10 +255,14 @@ def _refuse_strangers(uri: str) -> None:
         )
 
 
-def _prepare_database(uri: str) -> None:
+def _check_database(uri: str) -> None:
     # MLflow itself would try ten times, for two minutes, where nothing answers.
     with _engine(uri).connect():
         pass
+
+
+def _prepare_database(uri: str) -> None:
+    _check_database(uri)
     if engine(uri) is None:
         name = hashlib.sha256(uri.encode()).hexdigest()[:16]
         with FileLock(Path(tempfile.gettempdir()) / f"xorlab-{name}.lock"):
@@ -228,25 +270,37 @@ def _prepare_database(uri: str) -> None:
             _open(uri)
 
 
-def _prepare_server(uri: str) -> None:
+def _check_server(uri: str) -> None:
     import urllib.error
     import urllib.request
 
-    # MLflow itself would try eight times, for minutes, where nothing answers. urllib takes no user in an address.
-    address = re.sub("(?<=://)[^/]*@", "", uri).rstrip("/")
+    from xorlab.tracking.server import without_user
+
+    # MLflow itself would try eight times, for minutes and in silence; `Patience` says so.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     try:
-        urllib.request.urlopen(f"{address}/health", timeout=5).close()
+        urllib.request.urlopen(f"{without_user(uri)}/health", timeout=5).close()
     except urllib.error.HTTPError as error:
         error.close()  # an answer all the same, such as a demand for a password
 
+
+CHECKS: dict[str, Callable[[str], None]] = {
+    "sqlite": _check_file,
+    "postgresql": _check_database,
+    "mysql": _check_database,
+    "mssql": _check_database,
+    "http": _check_server,
+    "https": _check_server,
+}
 
 PREPARATIONS: dict[str, Callable[[str], Any]] = {
     "sqlite": _prepare_file,
     "postgresql": _prepare_database,
     "mysql": _prepare_database,
     "mssql": _prepare_database,
-    "http": _prepare_server,
-    "https": _prepare_server,
+    "http": _check_server,
+    "https": _check_server,
 }
 
 
@@ -271,6 +325,6 @@ def _made_experiment(uri: str, name: str) -> str:
 
 
 def _tune(connection: Any, _: Any) -> None:
-    """Wait for other writers rather than fail, and keep a transaction's pages in memory (100 MB)."""
-    connection.execute("PRAGMA busy_timeout = 60000")
+    """Wait for other writers before anything is said of them, and keep a transaction's pages in memory (100 MB)."""
+    connection.execute(f"PRAGMA busy_timeout = {1000 * SILENT:.0f}")
     connection.execute("PRAGMA cache_size = -100000")

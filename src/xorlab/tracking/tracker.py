@@ -1,19 +1,26 @@
 """Writes the runs of one experiment to MLflow."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from xorlab.errors import StoreError
 from xorlab.tracking import artifacts, passwords, provenance, store
 from xorlab.tracking.drivers import Claims, this_process
 from xorlab.tracking.interrupts import held
+from xorlab.tracking.patience import Patience
 from xorlab.tracking.records import DIFF, PARENT, Data, Record, now
 
+T = TypeVar("T")
+
 __all__ = ["Data", "Record", "Tracker"]
+
+
+FREE = ("command", "error", "mlflow.note.content")
+"""Tags that hold free text, from which passwords are taken out."""
 
 
 class Writer(Protocol):
@@ -55,19 +62,18 @@ class Tracker:
         context = {**provenance.started_by(), **provenance.commit(folder)}
         self._tags = {**context, **provenance.environment()}
         dirty = context.get(provenance.DIRTY) == "true"
-        self._diff = {DIFF: provenance.uncommitted_changes(folder).encode()} if dirty else {}
+        self._diff = {DIFF: passwords.redacted(provenance.uncommitted_changes(folder)).encode()} if dirty else {}
         source = {key: value for key, value in context.items() if key.startswith("mlflow.")}
         self._writer = _writer(uri, self.experiment_id, source)
-        engine = store.engine(uri)
-        self.claims = None if engine is None else Claims(engine, self.experiment_id)
+        self._patience = Patience(uri)
+        self.claims = _claims(uri, self.experiment_id)
 
     def end_dead(self) -> None:
         """End the runs whose driver has died as KILLED, and say so on stderr."""
-        if self.claims is None:
-            return
         with store.reported(self.uri):
-            for run_id, name, driver in self.claims.end_dead():
-                print(f"{name} ({run_id[:8]}) ended with {driver}, which has died; it is now KILLED", file=sys.stderr)
+            for run in self.claims.end_dead():
+                said = f"{run.name} ({run.run_id[:8]}) ended with {run.driver}, which has died; it is now KILLED"
+                print(said, file=sys.stderr)
 
     @contextmanager
     def running(self, record: Record, *, run_id: str | None = None) -> Iterator[str]:
@@ -83,7 +89,7 @@ class Tracker:
         run_id
             A run that has ended and goes on; None opens a new one.
         """
-        if run_id is not None and self.claims is not None:
+        if run_id is not None:
             with store.reported(self.uri):
                 self.claims.claim(run_id)
         try:
@@ -97,7 +103,7 @@ class Tracker:
                     # The files first: a sweep's plan may name what its runs no longer have in common.
                     self.add_artifacts(run_id, {**self._diff, **record.artifacts})
                     self._writer.describe(run_id, replace(record, tags=_tags(record)))
-            with self.claims.heartbeat(run_id) if self.claims else nullcontext():
+            with self.claims.heartbeat(run_id):
                 yield run_id
         except BaseException as error:
             # A store that fails now must not hide why the run ended.
@@ -125,29 +131,34 @@ class Tracker:
     def add_artifacts(self, run_id: str, files: Mapping[str, bytes]) -> None:
         """Add files, by their paths among the artifacts of a run."""
         if files:
-            with store.reported(self.uri):
-                artifacts.write(self._writer.artifact_uri(run_id), files, tracking_uri=self.uri)
+            self._artifacts(run_id, lambda uri: artifacts.write(uri, files, tracking_uri=self.uri))
 
     def artifact(self, run_id: str, name: str) -> bytes | None:
         """Read a file among the artifacts of a run; None where there is none of this name."""
-        with store.reported(self.uri):
-            return artifacts.read(self._writer.artifact_uri(run_id), name, tracking_uri=self.uri)
+        return self._artifacts(run_id, lambda uri: artifacts.read(uri, name, tracking_uri=self.uri))
 
     def artifact_names(self, run_id: str, folder: str) -> list[str]:
         """Return the files in a folder among the artifacts of a run, each with the folder."""
-        with store.reported(self.uri):
-            return artifacts.names(self._writer.artifact_uri(run_id), folder, tracking_uri=self.uri)
+        return self._artifacts(run_id, lambda uri: artifacts.names(uri, folder, tracking_uri=self.uri))
 
     def remove_artifacts(self, run_id: str, folder: str) -> None:
         """Remove a folder among the artifacts of a run, if it is there."""
-        with store.reported(self.uri):
-            artifacts.remove(self._writer.artifact_uri(run_id), folder, tracking_uri=self.uri)
+        self._artifacts(run_id, lambda uri: artifacts.remove(uri, folder, tracking_uri=self.uri))
 
     def discard(self, run_ids: Sequence[str]) -> None:
         """Move runs to MLflow's trash, from which `mlflow runs restore` brings them back."""
         if run_ids:
             with held(), store.reported(self.uri):
                 self._writer.discard(run_ids)
+
+    def patiently(self, read: Callable[[], T]) -> T:
+        """Return what `read` reads from the store; where a server goes away, read it again."""
+        with store.reported(self.uri):
+            return self._patience(read)
+
+    def _artifacts(self, run_id: str, work: Callable[[str], T]) -> T:
+        """Do something with the artifacts of a run, given their address; where a server goes away, do it again."""
+        return self.patiently(lambda: work(self._writer.artifact_uri(run_id)))
 
     def _tagged(self, record: Record, parent: str | None) -> Record:
         """Return a new run's record with all of its tags."""
@@ -180,6 +191,18 @@ def _writer(uri: str, experiment_id: str, source: Mapping[str, str]) -> Writer:
     return ClientWriter(uri, experiment_id, source)
 
 
+def _claims(uri: str, experiment_id: str) -> Claims:
+    engine = store.engine(uri)
+    if engine is not None:
+        from xorlab.tracking.sql_claims import SqlClaims
+
+        return SqlClaims(engine, experiment_id)
+    from xorlab.tracking.client_claims import ClientClaims
+
+    return ClientClaims(uri, experiment_id)
+
+
 def _tags(record: Record) -> dict[str, str]:
     note = {"mlflow.note.content": record.description} if record.description else {}
-    return {"mlflow.runName": record.name, **note, **record.tags}
+    tags = {"mlflow.runName": record.name, **note, **record.tags}
+    return {key: passwords.redacted(text) if key in FREE else text for key, text in tags.items()}
