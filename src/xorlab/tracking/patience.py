@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -113,7 +114,8 @@ def _unlocked(attempt: Callable[[], T], connection: sqlite3.Connection) -> T:
             late = time.monotonic() - begun > LOCKED - SILENT
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or late or interrupts.waiting():
                 raise
-            if not said:
+            # A heartbeat's thread may wait for this very process's own writing.
+            if not said and threading.current_thread() is threading.main_thread():
                 said = True
                 [(_, _, file)] = connection.cursor(sqlite3.Cursor).execute("PRAGMA database_list").fetchall()[:1]
                 print(f"{file} is locked by another program; waiting for it for up to {LOCKED} s", file=sys.stderr)
