@@ -37,7 +37,7 @@ def prepare() -> None:
     import pandas as pd  # noqa: F401
 
     import xorlab.cli.multirun
-    import xorlab.figures
+    import xorlab.figures.curves
     import xorlab.runs.sql_reader
     import xorlab.sweeps.continuing
     import xorlab.sweeps.runner

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from xorlab import figures
 from xorlab.numerics import training
+from xorlab.tracking import store
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = 12
@@ -36,26 +37,37 @@ def torture(monkeypatch):
 
 
 @pytest.fixture
-def undisturbed(once, ready_store, torture):
-    """The rows of an undisturbed sweep."""
+def begin(once, ready_store):
+    """Give a folder a store whose experiment is there, which takes MLflow to make."""
 
     def fill(folder: Path) -> None:
         shutil.copy(ready_store, folder)
-        moved(folder, ready_store.parent)
+        store.experiment_id(f"sqlite:///{folder}/mlflow.db", "xorlab")
+
+    made = once("begun", fill)
+
+    def copy(folder: Path) -> None:
+        shutil.copy(made / "mlflow.db", folder)
+        with sqlite3.connect(folder / "mlflow.db") as connection:
+            moving = "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)"
+            connection.execute(moving, (str(made), str(folder)))
+        connection.close()
+
+    return copy
+
+
+@pytest.fixture
+def undisturbed(once, begin, torture):
+    """The rows of an undisturbed sweep."""
+
+    def fill(folder: Path) -> None:
+        begin(folder)
         assert torture.wait(torture.start(folder, "-m", *GRID)) == 0
 
     found, wrong = torture.rows(once("unkilled", fill))
     assert not wrong
     assert len(found) == RUNS + 3
     return found
-
-
-def moved(folder, before):
-    """Let the artifacts of a copied store lie beside the copy."""
-    with sqlite3.connect(folder / "mlflow.db") as connection:
-        moving = "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)"
-        connection.execute(moving, (str(before), str(folder)))
-    connection.close()
 
 
 def recorded(folder):
@@ -68,11 +80,11 @@ def recorded(folder):
 
 
 FAULTS = {
-    "SIGKILL": [signal.SIGKILL],
-    "SIGTERM": [signal.SIGTERM],
-    "Ctrl-C": [signal.SIGINT],
-    "Ctrl-C twice": [signal.SIGINT, signal.SIGINT],
+    "SIGKILL": 3 * [[signal.SIGKILL]],
+    "SIGTERM": 3 * [[signal.SIGTERM]],
+    "Ctrl-C, once and twice": [[signal.SIGINT], 2 * [signal.SIGINT], [signal.SIGINT]],
 }
+"""What a sweep gets at each of the moments."""
 MOMENTS = {"when it has begun": 1, "in its midst": 1 + RUNS // 2, "at its end": 1 + RUNS}
 """How many runs there are then."""
 
@@ -92,11 +104,10 @@ def kill(torture, folder, count, *words, signals):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_sweep_that_was_ended_goes_on(fault, torture, undisturbed, ready_store, tmp_path):
-    shutil.copy(ready_store, tmp_path)
-    moved(tmp_path, ready_store.parent)
-    for moment, count in MOMENTS.items():
-        status = kill(torture, tmp_path, count, signals=FAULTS[fault])
+def test_a_sweep_that_was_ended_goes_on(fault, torture, undisturbed, begin, tmp_path):
+    begin(tmp_path)
+    for (moment, count), signals in zip(MOMENTS.items(), FAULTS[fault], strict=True):
+        status = kill(torture, tmp_path, count, signals=signals)
         assert status != 0 or moment == "at its end"
     assert torture.wait(torture.start(tmp_path, "-m", *GRID, "sweep=latest")) == 0
     assert torture.rows(tmp_path) == (undisturbed, {})
@@ -104,9 +115,8 @@ def test_a_sweep_that_was_ended_goes_on(fault, torture, undisturbed, ready_store
 
 
 @pytest.mark.parametrize("whom", ["a worker", "all"])
-def test_a_sweep_whose_workers_are_killed_goes_on(whom, torture, undisturbed, ready_store, tmp_path):
-    shutil.copy(ready_store, tmp_path)
-    moved(tmp_path, ready_store.parent)
+def test_a_sweep_whose_workers_are_killed_goes_on(whom, torture, undisturbed, begin, tmp_path):
+    begin(tmp_path)
     pid = torture.start(tmp_path, "-m", *GRID, "workers=2")
     deadline = time.monotonic() + 120
     while recorded(tmp_path) < 2:

@@ -141,8 +141,9 @@ def _median_and_band(ax: Axes, table: pd.DataFrame, name: str) -> None:
 
 def _lines(ax: Axes, table: pd.DataFrame, name: str, *, faint: bool) -> None:
     """Draw runs singly; of many, a sample spread evenly over where they end."""
-    last = table.ffill().iloc[-1].sort_values()
-    kept = last.index[np.unique(np.linspace(0, len(last) - 1, SAMPLED_CURVES).astype(int))] if faint else last.index
+    # Runs that end at the same loss in the order of their beginnings, so that ids decide nothing.
+    ends = pd.DataFrame({"last": table.ffill().iloc[-1], "first": table.bfill().iloc[0]}).sort_values(["last", "first"])
+    kept = ends.index[np.unique(np.linspace(0, len(ends) - 1, SAMPLED_CURVES).astype(int))] if faint else ends.index
     curves = [np.column_stack([table.index, table[run]])[table[run].notna()] for run in kept]
     segments = [part for curve in curves for part in np.split(curve, _gaps(curve[:, 0]))]
     style: Any = {"linewidths": 0.5, "alpha": 0.5} if faint else {"linewidths": 1.1, "alpha": 0.9}
