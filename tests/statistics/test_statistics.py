@@ -1,13 +1,16 @@
 import math
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
+from scipy import stats
 
 from xorlab.diagnosis import theory
 from xorlab.errors import XorlabError
 from xorlab.spec import InitSpec
-from xorlab.statistics import bounds, causes, distinct, factors, levels, more_seeds, rates, sentence, wilson
+from xorlab.statistics import CONFIDENCE, bounds, causes, distinct, factors, levels, more_seeds, rates, sentence, wilson
 
 Z = 1.959963984540054
 
@@ -148,6 +151,19 @@ START = {
 def started(*changes):
     rows = [{**START, "data.bits": None, **change, "row": row} for row, change in enumerate(changes)]
     return pd.DataFrame(rows).astype({"data.bits": "Int64"})
+
+
+def test_wilson_has_scipys_bits():
+    assert stats.norm.isf((1.0 - CONFIDENCE) / 2.0) == Z
+    for n in (1, 2, 7, 100, 999):
+        for count in {0, 1, n // 3, n // 2, n - 1, n}:
+            expected = stats.binomtest(count, n).proportion_ci(confidence_level=CONFIDENCE, method="wilson")
+            assert wilson(count, n) == (expected.low, expected.high)
+
+
+def test_counting_and_comparing_need_no_scipy_statistics():
+    code = "import sys, xorlab.report.mechanism, xorlab.remedies.trials; print('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
 
 
 def test_bounds_are_those_of_the_start():

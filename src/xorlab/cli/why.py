@@ -56,6 +56,7 @@ def _elsewhere(options: argparse.Namespace) -> int:
     from xorlab.remedies import elsewhere, summary, trials
     from xorlab.spec.components import datasets
     from xorlab.spec.text import title
+    from xorlab.sweeps.terminal import Bars
 
     found = elsewhere.read_weights(options.weights)
     spec = compose(options.words)
@@ -72,7 +73,9 @@ def _elsewhere(options: argparse.Namespace) -> int:
     for line in wording.predictions(spec, run.logits[0]):
         print(f"  {line}")
     print(f"{text}\n")
-    (one,) = trials.try_on([run], [verdict], converged_below=below)
+    spec = run.specs[0]
+    with Bars(epochs=trials.epochs([spec]) - spec.epochs) as bars:  # the run itself is not trained again
+        (one,) = trials.try_on([run], [verdict], converged_below=below, progress=bars.trained)
     print(f"New runs below start from init={spec.init.name}; name your own with init=NAME.\n")
     _show(summary.sections(one, weights=options.weights))
     return 0

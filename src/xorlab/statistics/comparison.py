@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
 from xorlab.statistics.design import REPLICATE, factors
 from xorlab.statistics.rates import CONFIDENCE, Z, counted
@@ -209,7 +209,7 @@ def _score_limit(gained: int, lost: int, n: int) -> float:
         return float((gained - lost - n * d) ** 2 - Z**2 * variance)
 
     # Just beyond the estimate, at which the variance may be 0.
-    return float(optimize.brentq(excess, (gained - lost) / n + 1e-9, 1.0, xtol=1e-14))
+    return float(scipy.optimize.brentq(excess, (gained - lost) / n + 1e-9, 1.0, xtol=1e-14))
 
 
 @cache
@@ -219,5 +219,5 @@ def _unpaired(hits_a: int, misses_a: int, hits_b: int, misses_b: int) -> tuple[f
 
     n_a, n_b = hits_a + misses_a, hits_b + misses_b
     low, high = confint_proportions_2indep(hits_b, n_b, hits_a, n_a, method="newcomb", alpha=1.0 - CONFIDENCE)
-    p = stats.fisher_exact([[hits_a, misses_a], [hits_b, misses_b]]).pvalue
+    p = scipy.stats.fisher_exact([[hits_a, misses_a], [hits_b, misses_b]]).pvalue
     return hits_a / n_a, hits_b / n_b, hits_b / n_b - hits_a / n_a, float(low), float(high), float(p)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg, optimize, sparse, stats
 
 from xorlab.statistics.rates import Z, counted
 from xorlab.statistics.settings import natural, short
@@ -94,7 +94,7 @@ def model(runs: pd.DataFrame, by: Sequence[str], *, outcome: str = "converged") 
     terms = pd.DataFrame({"factor": [*by], "df": np.array([whole.rank - fit.rank for fit in without], dtype=np.int64)})
     terms["deviance"] = np.array([max(fit.deviance - whole.deviance, 0.0) for fit in without])
     terms["share"] = terms["deviance"] / null
-    terms["p"] = stats.chi2.sf(terms["deviance"], terms["df"].where(terms["df"] > 0))
+    terms["p"] = scipy.stats.chi2.sf(terms["deviance"], terms["df"].where(terms["df"] > 0))
     named = [(factor, value, of[0]) for factor, (of, _) in zip(by, dummies, strict=True) for value in of[1:]]
     return Model(
         outcome=outcome,
@@ -155,7 +155,7 @@ def _fit(columns: Sequence[Array], hit: NDArray[np.bool_], n: Array) -> _Fit:
         model = GLM(hit[rest].astype(np.float64), X[rest][:, chosen], family=Binomial(), freq_weights=n[rest])
         fit = model.fit(tol=1e-10, tol_criterion="params")
         params[chosen], errors[chosen], deviance = fit.params, fit.bse, float(fit.deviance)
-        free = linalg.null_space(X[rest].T @ X[rest])  # (P, F), along which the fit does not change
+        free = scipy.linalg.null_space(X[rest].T @ X[rest])  # (P, F), along which the fit does not change
         tied = (np.abs(free) > ABOVE_ROUNDING).any(axis=1)
         params[tied] = errors[tied] = np.nan
     return _Fit(signed, certain, deviance, rank, params, errors)
@@ -165,7 +165,7 @@ def _independent(X: Array) -> NDArray[np.int64]:
     """Return as many columns of X (K, P) as are linearly independent."""
     if not X.size:
         return np.arange(0)
-    _, R, order = linalg.qr(X, mode="economic", pivoting=True)
+    _, R, order = scipy.linalg.qr(X, mode="economic", pivoting=True)
     return np.sort(order[: int((np.abs(np.diag(R)) > ABOVE_ROUNDING).sum())])
 
 
@@ -178,9 +178,9 @@ def _certain(signed: Array) -> NDArray[np.bool_]:
     K, P = signed.shape
     if K == 0:
         return np.zeros(0, dtype=np.bool_)
-    solved = optimize.linprog(
+    solved = scipy.optimize.linprog(
         np.repeat([0.0, -1.0], [P, K]),  # the most t, where t <= signed b
-        A_ub=sparse.hstack([sparse.csr_array(-signed), sparse.eye_array(K)]),
+        A_ub=scipy.sparse.hstack([scipy.sparse.csr_array(-signed), scipy.sparse.eye_array(K)]),
         b_ub=np.zeros(K),
         bounds=[(None, None)] * P + [(0.0, 1.0)] * K,
     )
@@ -189,9 +189,9 @@ def _certain(signed: Array) -> NDArray[np.bool_]:
 
 def _limit(fit: _Fit, at: int) -> float:
     """Return where a coefficient without an estimate goes: inf, -inf, or NaN if that is not determined."""
-    certain, rest = sparse.csr_array(fit.signed[fit.certain]), sparse.csr_array(fit.signed[~fit.certain])
+    certain, rest = scipy.sparse.csr_array(fit.signed[fit.certain]), scipy.sparse.csr_array(fit.signed[~fit.certain])
     for sign in (1.0, -1.0):
-        least = optimize.linprog(
+        least = scipy.optimize.linprog(
             sign * np.eye(fit.signed.shape[1])[at],
             A_ub=-certain,
             b_ub=-np.ones(certain.shape[0]),
@@ -213,5 +213,5 @@ def _coefficients(named: Sequence[tuple[Any, ...]], fit: _Fit) -> pd.DataFrame:
     ]
     table["low"], table["high"] = params - Z * errors, params + Z * errors
     table["odds_ratio"] = np.exp(table["log_odds"])
-    table["p"] = 2.0 * stats.norm.sf(np.abs(params) / errors)
+    table["p"] = 2.0 * scipy.stats.norm.sf(np.abs(params) / errors)
     return table

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from xorlab.statistics.comparison import Pairs, holm
 from xorlab.statistics.rates import CONFIDENCE, counted
@@ -174,7 +174,7 @@ def _test(pairs: Pairs, watched: Array, event: NDArray[np.bool_]) -> tuple[Array
         second, run = np.nonzero(pair[:, pairs.number] >= 0)
         of = pair[second, pairs.number[run]]
         statistic[chosen] = _statistics(of, second == 0, epoch[run], event[run], len(chosen))
-    return statistic, np.asarray(stats.chi2.sf(statistic, 1))
+    return statistic, np.asarray(scipy.stats.chi2.sf(statistic, 1))
 
 
 def _statistics(
