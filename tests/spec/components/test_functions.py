@@ -317,7 +317,7 @@ def test_the_source_of_a_loss_is_part_of_the_identity():
         ((quartic, lambda o, t: cubic(o, t) + 1e-3), "target -2.5: df must be the derivative of f; .* most at o = "),
         ((quartic, cubic, lambda o, t: o), "target -2.5: d2f must be the derivative of df"),
         ((lambda o, t: quartic(o, t).mean(), cubic), "target -2.5: f must return finite numbers of the shape"),
-        ((lambda o, t: o - t, lambda o, t: np.ones_like(o)), "target 0.3: f must be least where o is the target"),
+        ((lambda o, t: o - t, lambda o, t: np.ones_like(o)), "target -2.5: f must be least where o is the target"),
     ],
     ids=["df", "d2f", "mean", "falls"],
 )
@@ -339,5 +339,7 @@ def test_a_loss_says_which_outputs_and_targets_it_takes():
     ours, theirs = (train([RunSpec(loss=name, epochs=200)]) for name in ("own_bce", "bce"))
     np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-9)
     assert LOSSES["own_bce"].floor(0.5, 1.0) == pytest.approx(np.log(2.0))
+    with pytest.raises(SpecError, match=r"loss mine, target -2\.5: df must be the derivative of f; .* at o = 3"):
+        xl.loss("mine", lambda o, t: np.abs(o - t), lambda o, t: np.where(o < 3, np.sign(o - t), 0.0))
     with pytest.raises(SpecError, match=r"loss=own_bce needs arch\.output=sigmoid; got arch\.output=tanh"):
         RunSpec(loss="own_bce", arch=ArchSpec(output="tanh"))

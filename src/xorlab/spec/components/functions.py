@@ -233,8 +233,8 @@ def loss(
 
 
 def _reach(outputs: Collection[str]) -> Array:
-    """Return the points at which a loss is checked: outputs that each of these can have."""
-    low, high = max(OUTPUTS[name].low for name in outputs), min(OUTPUTS[name].high for name in outputs)
+    """Return the points at which a loss is checked, over all that one of these outputs can be."""
+    low, high = min(OUTPUTS[name].low for name in outputs), max(OUTPUTS[name].high for name in outputs)
     if np.isinf(low):
         return 0.5 * checks.POINTS
     inside = (checks.POINTS - checks.POINTS[0] + 0.2) / (np.ptp(checks.POINTS) + 0.4)
