@@ -1,4 +1,7 @@
-"""Draw runs over the whole space of settings, test what their verdicts say, and write docs/verdicts.md."""
+"""Draw runs over the whole space of settings and test what their verdicts say.
+
+It writes docs/verdicts.md, docs/verdicts.csv, and the table that the diagnosis reads.
+"""
 
 import argparse
 import csv
@@ -6,11 +9,14 @@ import io
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from judge import draws
 from judge.futures import judge
-from judge.page import page
+from judge.page import Rows, page, scores, table_csv
+from xorlab.diagnosis import judged
+from xorlab.diagnosis.judged import Score
 
 DOCS = Path(__file__).resolve().parents[1]
 
@@ -25,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--most", type=int, nargs=2, default=[30_000, 400], metavar=("EPOCHS", "WEIGHTS"), help=more)
     more = "judge the even groups, on which thresholds are chosen, and write nothing"
     parser.add_argument("--tune", action="store_true", help=more)
-    parser.add_argument("--out", type=Path, default=DOCS, help="the folder to write to (default: docs)")
+    more = "the folder to write to (default: docs, and the diagnosis's table in its place)"
+    parser.add_argument("--out", type=Path, help=more)
     options = parser.parse_args(arguments)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -35,19 +42,26 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"group {number}: {len(rows):,} runs", file=sys.stderr)
     epochs, weights = options.most
     size = f"--first {options.first} --groups {options.groups} --runs {options.runs} --most {epochs} {weights}"
-    text = page(rows, f"python docs/make/judge.py {size}")
+    found = scores(rows)
+    text = page(rows, found, f"python docs/make/judge.py {size}")
     if options.tune:
         print(text)
         return 0
-    (options.out / "verdicts.md").write_text(text)
+    write(options.out or DOCS, options.out / "judged.csv" if options.out else judged.TABLE, rows, found, text)
+    return 0
+
+
+def write(folder: Path, table: Path, rows: Rows, found: Sequence[Score], text: str) -> None:
+    """Write the page, the counts behind it, and the table that the diagnosis reads."""
+    (folder / "verdicts.md").write_text(text)
+    table.write_text(table_csv(found))
     counts = Counter((row["outcome"], row["cause"], row["followed"]) for row in rows)
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(("outcome", "cause", "followed", "runs"))
     writer.writerows((*key, n) for key, n in sorted(counts.items()))
-    (options.out / "verdicts.csv").write_text(lines.getvalue())
-    print(f"wrote {options.out / 'verdicts.md'} and verdicts.csv")
-    return 0
+    (folder / "verdicts.csv").write_text(lines.getvalue())
+    print(f"wrote {folder / 'verdicts.md'}, verdicts.csv and {table}")
 
 
 if __name__ == "__main__":

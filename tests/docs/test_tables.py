@@ -93,9 +93,5 @@ def test_the_causes_stand_in_the_order_in_which_they_are_tried():
     assert names("outcomes", "Causes") == list(CAUSES)
 
 
-def test_what_helps_against_a_cause_is_what_a_verdict_says():
-    assert [cells[2] for cells in rows("outcomes", "Causes")] == [cause.helps or "" for cause in CAUSES.values()]
-
-
 def test_the_states_of_units_are_those_of_the_diagnosis():
     assert sorted(names("outcomes", "Units")) == sorted(STATES)

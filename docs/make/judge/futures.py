@@ -1,38 +1,48 @@
-"""What followed a verdict: each run trained on for ten times its epochs, and again with single changes."""
+"""What followed a verdict: each run trained on for ten times its epochs, without its cause, and with single changes."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from judge.draws import group
-from xorlab.diagnosis.forecast import NOTICEABLE, TIMES
-from xorlab.diagnosis.levels import levels
+from judge.draws import group, kinds
+from judge.removals import REMOVALS, removed
+from xorlab.diagnosis.changes import CHANGES, TIMES
+from xorlab.diagnosis.forecast import NOTICEABLE
+from xorlab.diagnosis.levels import spectrum
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.numerics.trained import Trained
 from xorlab.numerics.training import grouped, shape, train
-from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
-from xorlab.spec.components import datasets
-from xorlab.spec.components.initializers import INITIALIZERS
+from xorlab.spec import RunSpec
 
-NEW_SEED = "another seed"
+ENDLESS = {"target_loss": None, "target_rmse": None, "target_max_error": None, "target_accuracy": None}
+TRIED = 8
+"""So many runs of a group and a cause are tried with changes and without their cause."""
 
 
 def judge(number: int, runs: int, folder: Path) -> list[dict[str, Any]]:
-    """Train the runs of a group, give each its verdict, and say what followed: a row a run."""
+    """Train the runs of a group, give each its verdict, and say what followed: a row a run.
+
+    The runs of a group share their architecture, loss and data. `longer`, and the names of changes, say whether the run
+    converged so; `without` and `again` whether it did better without its cause, and from another seed with it.
+    """
     specs = group(number, runs, folder)
     with np.errstate(all="ignore"):
         now = train(specs)
         verdicts = diagnose(now)
-        later = train([replace(spec, epochs=(1 + TIMES) * spec.epochs) for spec in specs])
+        later = train([replace(spec, epochs=(1 + TIMES) * spec.epochs, **ENDLESS) for spec in specs])
         ends = diagnose(later)
-        tried = _tried(specs, verdicts)
+        failed = [run for run, verdict in enumerate(verdicts) if verdict.cause is not None]
+        places = grouped(verdicts[run].cause for run in failed)
+        chosen = sorted(failed[place] for each in places for place in each[:TRIED])
+        tried = _tried(specs, chosen)
+        causes = _removed(now, verdicts, chosen)
     return [
         {
             "group": number,
             "run": run,
+            "kinds": kinds(number, specs[run]),
             "outcome": verdict.outcome,
             "cause": verdict.cause or "",
             "certified": verdict.evidence.certified,
@@ -40,7 +50,8 @@ def judge(number: int, runs: int, folder: Path) -> list[dict[str, Any]]:
             "longer": ends[run].outcome == "converged",
             "dead": sum(layer.count("dead") for layer in verdict.evidence.units),
             "still_dead": _still_dead(verdict, ends[run]),
-            **tried[run],
+            "changes": tried.get(run, {}),
+            "removal": causes.get(run),
         }
         for run, verdict in enumerate(verdicts)
     ]
@@ -56,17 +67,20 @@ def followed(now: Trained, later: Trained, run: int, *, converged: bool) -> str:
     epochs, loss = int(now.epochs[run]), float(now.final_loss[run])
     if now.stopped[run] != "epochs":
         return "over"
-    _, y = datasets.load(now.specs[run].data)
-    noticeable = NOTICEABLE * max(levels(int(y.sum()), int((1 - y).sum()), now.specs[run].loss))
+    noticeable = max(NOTICEABLE * _chance(now.specs[run]), 1e-3)
     after = later.losses[run, epochs : int(later.epochs[run])]
     if later.stopped[run] == "non_finite":
         return "diverges"
-    if converged or later.stopped[run] == "target_loss":
+    if converged:
         return "falls"
     end = float(np.median(after[-max(1, after.size // 10) :]))
     if abs(end - loss) > noticeable:
         return "falls" if end < loss else "rises"
     return "moves" if np.abs(after - loss).max() > noticeable else "stays"
+
+
+def _chance(spec: RunSpec) -> float:
+    return max(spectrum(spec).values())
 
 
 def _still_dead(verdict: Verdict, end: Verdict) -> int:
@@ -75,35 +89,28 @@ def _still_dead(verdict: Verdict, end: Verdict) -> int:
     return sum(a == b == "dead" for now, then in pairs for a, b in zip(now, then, strict=True))
 
 
-def changes(spec: RunSpec) -> Iterator[tuple[str, RunSpec]]:
-    """List the single changes to try on a run that did not converge; those of the start's seed come with a new one."""
-    new = spec.seed + 1 if spec.seed < 2**31 else 0
-    start = spec.init if INITIALIZERS[spec.init.name].seeded else InitSpec()
-    yield NEW_SEED, replace(spec, seed=new, init=start)
-    yield "a tenth of the lr", replace(spec, lr=spec.lr / 10.0)
-    yield "ten times the lr", replace(spec, lr=spec.lr * 10.0)
-    if spec.optimizer.name == "gd":
-        yield "momentum", replace(spec, optimizer=OptimizerSpec(name="momentum"))
-    if spec.loss == "mse":
-        yield "loss=bce", replace(spec, loss="bce")
-    for activation in ("leaky_relu", "tanh"):
-        if spec.arch.hidden and activation != spec.arch.activation:
-            yield f"{activation} units", replace(spec, arch=replace(spec.arch, activation=activation))
-    if spec.arch.hidden:
-        wide = replace(spec.arch, hidden=tuple(2 * width for width in spec.arch.hidden))
-        yield "another seed and twice the width", replace(spec, seed=new, init=start, arch=wide)
-    wide = replace(spec.arch, hidden=(4,), activation="tanh")
-    yield "four tanh units and another seed", replace(spec, seed=new, init=start, arch=wide)
-
-
-def _tried(specs: list[RunSpec], verdicts: list[Verdict]) -> list[dict[str, bool]]:
-    """Tell for each run that did not converge whether it does with each change, after as many epochs."""
-    found: list[dict[str, bool]] = [{} for _ in specs]
-    failed = [run for run, verdict in enumerate(verdicts) if verdict.outcome not in ("converged", "at_target")]
-    jobs = [(run, name, spec) for run in failed for name, spec in changes(specs[run])]
+def _tried(specs: list[RunSpec], chosen: list[int]) -> dict[int, dict[str, bool]]:
+    """Tell for runs whether they converge with each change that applies to them."""
+    found: dict[int, dict[str, bool]] = {run: {} for run in chosen}
+    jobs = [
+        (run, name, change.make(specs[run]))
+        for run in chosen
+        for name, change in CHANGES.items()
+        if name != "more epochs" and change.applies(specs[run])
+    ]
     for places in grouped(shape(spec) for _, _, spec in jobs):
         ends = diagnose(train([jobs[place][2] for place in places]))
         for place, end in zip(places, ends, strict=True):
             run, name, _ = jobs[place]
             found[run][name] = end.outcome == "converged"
     return found
+
+
+def _removed(now: Trained, verdicts: list[Verdict], chosen: list[int]) -> dict[int, tuple[bool, bool | None]]:
+    """Tell for runs whether they do better without their cause: they converge, or their loss ends noticeably lower."""
+
+    def better(run: int, spec: RunSpec, end: Verdict) -> bool:
+        before = now.final_loss[run] / _chance(now.specs[run])
+        return end.outcome == "converged" or end.final_loss / _chance(spec) < before - NOTICEABLE
+
+    return removed(now, verdicts, [run for run in chosen if verdicts[run].cause in REMOVALS], better)

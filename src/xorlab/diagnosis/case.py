@@ -6,22 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.diagnosis import levels
 from xorlab.diagnosis.partitions import Partition, partitions
 from xorlab.diagnosis.units import states
 from xorlab.numerics import curvature
-from xorlab.numerics.network import pack
+from xorlab.numerics.network import activations, pack
 from xorlab.numerics.trained import Trained
+from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets
 from xorlab.spec.components.activations import ACTIVATIONS
-from xorlab.spec.components.losses import LOSSES, objective
+from xorlab.spec.components.losses import objective
 from xorlab.spec.components.optimizers import OPTIMIZERS
-from xorlab.spec.components.outputs import TARGETS, position
+from xorlab.spec.components.outputs import position
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ON_KINK = 1e-9
 """A pre-activation this near to 0 is on the kink, and so is a loss whose output is this near to it."""
+SATURATED = 1e-3
+"""A derivative smaller than this is almost 0: of a hidden unit, and of the loss by an output."""
 MOST_PARAMETERS = 400
 """The Hessian of a network with more parameters is not computed."""
 
@@ -47,7 +51,12 @@ class Case:
     updates : (R,) ints, the updates in the epochs that the run took, at least 1
     chance : (R,) array, the least loss of a constant output
     linear : whether the network computes an affine function of its inputs, whatever its parameters
-    balanced : (R,) whether no affine logit has a lower loss than p = 1/2, as for XOR
+    balanced : (R,) whether no straight line separates the labels, nor does any affine logit have a lower cross-entropy
+        than p = 1/2, as for XOR
+    fixed : (R,) whether a point has an output that no weights can move to its label's side, for lack of biases
+    floor : (R,) the loss below which this network can't come, 0 where nothing is known: the chance of a linear network
+        on balanced data, unless its loss has a kink, or the loss of fixed points
+    flat : (R,) whether the output is at its flat end on the wrong side of a point, with almost no gradient there
     partitions : for each run, the points that its outputs tie
     resting : (R,) whether the loss came to rest
     falling : (R,) whether it will fall noticeably
@@ -73,6 +82,9 @@ class Case:
     chance: Array
     linear: bool
     balanced: Mask
+    fixed: Mask
+    floor: Array
+    flat: Mask
     partitions: list[Partition]
     resting: Mask
     falling: Mask
@@ -110,8 +122,11 @@ def examine(trained: Trained) -> Case:
     batches = 1 if specs[0].batch_size == "full" else math.ceil(len(X) / int(specs[0].batch_size))
     ones = np.ones((len(X), 1, X.shape[2]))
     moments = (np.concatenate([X, ones], axis=1) * (y[:, None] - 0.5)).sum(axis=0)
-    low, high = TARGETS[targets]
-    chance = np.array([LOSSES[loss].floor(float(share), high - low) for share in y.mean(axis=0).tolist()])
+    linear = all(ACTIVATIONS[name].linear for name in arch.activations)
+    balanced = np.broadcast_to((moments == 0.0).all(axis=0), R)
+    fixed, lost = _fixed(specs[0], X, y)
+    data = [spec.data for spec in specs] if X.shape[2] > 1 else [specs[0].data]
+    chance = np.array([max(levels.of(each, loss).values(), default=0.0) for each in data])
     return Case(
         trained=trained,
         X=X,
@@ -128,8 +143,11 @@ def examine(trained: Trained) -> Case:
         limit=np.array([optimizer.limit(spec.optimizer) / spec.lr for spec in specs]),
         updates=np.maximum(trained.epochs * batches, 1),
         chance=np.broadcast_to(chance, R),
-        linear=all(ACTIVATIONS[name].linear for name in arch.activations),
-        balanced=np.broadcast_to((moments == 0.0).all(axis=0), R),
+        linear=linear,
+        balanced=balanced,
+        fixed=np.broadcast_to(fixed, R),
+        floor=np.where(balanced & (linear and bend is None), chance, lost),
+        flat=_flat(specs[0], network.last, y[:, None]),
         partitions=partitions(position(arch.output, targets, trained.logits))
         if all(datasets.labelled(spec.data) for spec in specs)
         else [()] * R,
@@ -139,6 +157,31 @@ def examine(trained: Trained) -> Case:
         level=np.full(R, np.nan),
         tolerance=np.zeros(R),
     )
+
+
+def _fixed(spec: RunSpec, X: Array, y: Array) -> tuple[Mask, Array]:
+    """Find the points with inputs of 0, at which a network without biases has the output 0, if its units have.
+
+    Returns
+    -------
+    whether such a point is on the wrong side or undecided, and the part of the loss that they have, of shape (R,) or
+    (1,)
+    """
+    at_zero = np.zeros((1, 1, len(spec.arch.hidden)))
+    for layer, build in enumerate(activations(spec.arch)):
+        build(np.zeros((1, 1, 1)), at_zero[..., layer : layer + 1], np.empty((1, 1, 1)))()
+    points = (X == 0.0).all(axis=1) & (not spec.arch.bias and not at_zero.any())
+    wrong = np.abs(position(spec.arch.output, spec.data.targets, np.zeros(())) - y) >= 0.5
+    value = objective(spec.loss, spec.arch.output, spec.data.targets).value(np.zeros_like(y), y)
+    return (points & wrong).any(axis=0), np.where(points, value, 0.0).mean(axis=0)
+
+
+def _flat(spec: RunSpec, z: Array, y: Array) -> Mask:
+    """Find outputs z (N, 1, R) that are on the wrong side of some label y, with almost no gradient there, (R,)."""
+    p = position(spec.arch.output, spec.data.targets, z)
+    first = objective(spec.loss, spec.arch.output, spec.data.targets).first(z, y)
+    wrong = (2.0 * y - 1.0) * (p - 0.5) < 0.0
+    return np.asarray((wrong & (np.abs(first) < SATURATED)).any(axis=(0, 1)))
 
 
 def _data(trained: Trained) -> tuple[Array, Array]:

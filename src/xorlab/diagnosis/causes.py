@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.diagnosis import partitions
-from xorlab.diagnosis.case import Case
+from xorlab.diagnosis.case import SATURATED, Case
 from xorlab.diagnosis.forecast import ABOVE, NOTICEABLE
 from xorlab.numerics import curvature
-from xorlab.numerics.network import activations, pack, views
+from xorlab.numerics.network import pack, views
 from xorlab.numerics.trained import take
 from xorlab.numerics.training import train
 from xorlab.spec import ArchSpec
@@ -33,8 +33,6 @@ ZERO_GRADIENT = 1e-4
 """A gradient with a smaller norm counts as zero."""
 NEGATIVE = -1e-6
 """An eigenvalue below this is a direction down; from here to the same above 0 it counts as zero."""
-SATURATED = 1e-3
-"""A unit whose derivative is smaller than this is saturated at a point."""
 STRAIGHT = 1e-6
 """A smooth unit whose derivative varies by less than this over the points is linear on them."""
 FIRST = 10
@@ -56,14 +54,11 @@ class Cause:
     Attributes
     ----------
     criterion : criterion(case) tells which of R runs meet it, (R,)
-    why : what it means, in whole sentences
-    helps : what helps against it, after "What helps:"; None where nothing is known. docs/verdicts.md
-        has the rates, which lie above that of a new seed, or of more epochs where a new seed is what helps.
+    why : what it means, in whole sentences; what helps against it is measured, see `judged`
     """
 
     criterion: Callable[[Case], Mask]
     why: str
-    helps: str | None
 
 
 def _none(case: Case) -> Mask:
@@ -80,7 +75,7 @@ def _linear_model(case: Case) -> Mask:
     Without a hidden layer the cross-entropy is convex, so that a run which rests is at its global minimum.
     """
     convex = not case.trained.specs[0].arch.hidden and case.trained.specs[0].loss == "bce"
-    return case.linear & (case.balanced | (convex & case.resting))
+    return np.asarray(case.linear & (case.balanced | (convex & case.resting)))
 
 
 def _one_unit(case: Case) -> Mask:
@@ -104,8 +99,9 @@ def _oscillating(case: Case) -> Mask:
 def _reversed(case: Case) -> Mask:
     """Take one more step: g' . g < 0, and |g' - g| / |lr g| is about 2 / lr or more.
 
-    A small step over a kink reverses the gradient too, where a run descends along the kink. So the step may take no
-    unit over its kink, unless the loss is no lower than it was after nine tenths of the epochs.
+    A small step over a kink reverses the gradient too, where a run descends along the kink at any lr. So the step may
+    take no unit over its kink, unless lr is above 2 / lambda_max and the loss no lower than after nine tenths of the
+    epochs.
     """
     spec = case.trained.specs[0]
     with np.errstate(all="ignore"):
@@ -120,7 +116,8 @@ def _reversed(case: Case) -> Mask:
             crossed |= ((z > 0.0) != (later > 0.0)).any(axis=(0, 1))
     norm = case.gradient_norm
     turned = (norm > ZERO_GRADIENT) & (product < 0.0) & (difference > 1.9 * norm)
-    return np.asarray(turned & ~(crossed & _descends(case)))
+    unstable = case.lr * case.eigenvalues[:, -1] > 2.0
+    return np.asarray(turned & ~(crossed & (_descends(case) | ~unstable)))
 
 
 def _descends(case: Case) -> Mask:
@@ -140,19 +137,6 @@ def _over_the_losses_kink(case: Case) -> Mask:
         after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y, targets=spec.data.targets)
         y = case.y[:, None]
         return np.asarray(((kink(case.network.last, y) > 0.0) != (kink(after.last, y) > 0.0)).any(axis=(0, 1)))
-
-
-def _no_bias(case: Case) -> Mask:
-    """Without biases a point whose inputs are all 0 gives z = 0 at the output, and that is not its label's output."""
-    spec = case.trained.specs[0]
-    at_zero = np.zeros((1, 1, len(spec.arch.hidden)))
-    for layer, build in enumerate(activations(spec.arch)):
-        build(np.zeros((1, 1, 1)), at_zero[..., layer : layer + 1], np.empty((1, 1, 1)))()
-    if spec.arch.bias or at_zero.any():
-        return _none(case)
-    fixed = float(position(spec.arch.output, spec.data.targets, np.zeros(())))
-    wrong = (case.X == 0.0).all(axis=1) & (np.abs(fixed - case.y) >= 0.5)
-    return np.broadcast_to(wrong.any(axis=0), case.resting.shape)
 
 
 def _tied_units(case: Case) -> Mask:
@@ -209,15 +193,6 @@ def _affine_collapse(case: Case) -> Mask:
     else:
         return _none(case)
     return np.asarray(np.logical_and.reduce([case.resting, *straight]))
-
-
-def _saturated_output(case: Case) -> Mask:
-    """The output is at its flat end on the wrong side of a point, where the loss has almost no gradient."""
-    spec, y = case.trained.specs[0], case.y[:, None]
-    p = position(spec.arch.output, spec.data.targets, case.network.last)
-    first = objective(spec.loss, spec.arch.output, spec.data.targets).first(case.network.last, y)
-    wrong = (2.0 * y - 1.0) * (p - 0.5) < 0.0
-    return np.asarray(case.resting & (wrong & (np.abs(first) < SATURATED)).any(axis=(0, 1)))
 
 
 def _saturated(case: Case) -> Mask:
@@ -278,100 +253,81 @@ CAUSES: dict[str, Cause] = {
     "diverged": Cause(
         criterion=_diverged,
         why="The steps were too long: each one made the next one longer.",
-        helps=None,
     ),
     "linear_model": Cause(
         criterion=_linear_model,
         why="This network computes an affine function of its inputs, whatever its weights, and no straight line "
-        "separates the labels. The best it can do is to ignore the inputs.",
-        helps="four tanh units in a hidden layer",
+        "separates the labels.",
     ),
     "one_unit": Cause(
         criterion=_one_unit,
         why="One hidden unit with a monotone activation divides the plane along one straight line, and no straight "
         "line separates the labels.",
-        helps="four hidden tanh units",
     ),
     "oscillating": Cause(
         criterion=_oscillating,
         why="The steps are too large: they overshoot instead of following the gradient down.",
-        helps=None,
     ),
     "no_bias": Cause(
-        criterion=_no_bias,
+        criterion=lambda case: case.fixed,
         why="The network has no biases, so at the point whose inputs are all 0 its output is fixed, and not at the "
         "label's value. No weights can change that.",
-        helps="biases: arch.bias=true",
     ),
     "tied_units": Cause(
         criterion=_tied_units,
         why="The hidden units of each layer started with equal weights, get equal gradients and stay equal. "
         "Together they act as one unit.",
-        helps="a random start",
     ),
     "killed": Cause(
         criterion=_killed,
         why="The first steps were so large that they killed every unit of a hidden layer. No gradient reaches that "
         "layer or the ones below it any more.",
-        helps="twice the width and another start",
     ),
     "all_dead": Cause(
         criterion=_all_dead,
         why="Every unit of a hidden layer is dead, so no gradient reaches that layer or the ones below it.",
-        helps="four tanh units and another start",
     ),
     "affine_collapse": Cause(
         criterion=_affine_collapse,
         why="Every unit is off at every point or on at every point. On these points the network is therefore an "
         "affine function of its inputs.",
-        helps="four tanh units and another start",
     ),
     "saturated_output": Cause(
-        criterion=_saturated_output,
-        why="The output is at its flat end, on the wrong side of a point, and there the squared error has almost no "
-        "gradient.",
-        helps="a lower lr, or loss=bce",
+        criterion=lambda case: case.resting & case.flat,
+        why="The output is at its flat end, on the wrong side of a point, and there this loss has almost no gradient.",
     ),
     "saturated": Cause(
         criterion=_saturated,
         why="Units are on the flat ends of their activation, where almost no gradient passes.",
-        helps=None,
     ),
     "saddle": Cause(
         criterion=_saddle,
         why="The parameters are near a saddle point: the gradient is almost zero, but there is a direction in which "
         "the loss falls.",
-        helps=None,
     ),
     "degenerate_saddle": Cause(
         criterion=_degenerate_saddle,
         why="The weights are so small that the loss is flat to second order. It falls only further away.",
-        helps=None,
     ),
     "tied_inputs": Cause(
         criterion=_tied_inputs,
         why="The network gives the same output to points with different labels.",
-        helps="twice the width and another start, or tanh units",
     ),
     "same_output": Cause(
         criterion=_same_output,
         why="The network gives almost the same output to all points.",
-        helps=None,
     ),
     "slow": Cause(
         criterion=lambda case: case.falling,
         why="The epochs were too few: at this pace the loss will be noticeably lower after ten times as many.",
-        helps="more epochs, a larger lr or momentum",
     ),
     "too_early": Cause(
         criterion=lambda case: ~case.resting,
         why="The epochs so far do not decide whether the loss comes to rest here.",
-        helps=None,
     ),
     "unknown": Cause(
         criterion=lambda case: ~_none(case),
         why="The evidence matches none of the known causes.",
-        helps=None,
     ),
 }
 """Every cause, in the order in which they are tried. The last one is always met."""

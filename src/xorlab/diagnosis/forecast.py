@@ -10,22 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.diagnosis.case import Case
+from xorlab.diagnosis.changes import TIMES
+from xorlab.diagnosis.levels import spectrum
+from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.losses import objective
 from xorlab.spec.components.optimizers import OPTIMIZERS
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-TIMES = 10
-"""A forecast is for so many times the run's epochs, from where it ended."""
 NOTICEABLE = 0.03
 """A loss that changes by more than this share of `Case.chance` has changed noticeably."""
 LEAST = 0.6
 """A run rests if its forecast falls by less than this share of what is noticeable."""
 MOST = 1.5
 """A run is descending if its forecast falls by more than this multiple of what is noticeable."""
-ESCAPE = 0.02
-"""A run rests only if no more than this share of what is noticeable comes from directions of negative curvature."""
+ESCAPE = {True: 0.2, False: 0.02}
+"""A run rests only if no more than this share of what is noticeable comes from directions of negative curvature: of a
+network with relu units only, and of others. Where relu units tie points the Hessian has such directions for ever."""
+GROWTH, CALM = 1.0, 2e-3
+"""And, of others, only if a step along such a direction grows by no more than e to the power of the first. Where units
+are leaky it is enough that no more than the second share comes from there; smooth units leave a saddle ever faster."""
+FLAT = 1e-6
+"""An adaptive rule rests on a flat end, with no curvature above this, only where the gradient is exactly 0."""
 SETTLED = 3.0
 """A run rests only after so many units of its own time, lr times the largest eigenvalue times the updates."""
 LONG = 1000
@@ -34,15 +41,23 @@ QUIET = 0.3
 """The last tenth of the losses of a run that rests spans less than this share of what is noticeable."""
 STILL = 0.05
 """A run whose steps are too large rests only if the second half of its losses spans less than this share."""
+HOPS = 0.5
+"""A run that hops about the kink of its loss rests if that half spans less than this share."""
 ENOUGH = 100
 """A run whose steps are too large rests only after so many epochs."""
-EFFICIENT = (0.2, 2.0)
+EFFICIENT = (0.5, 2.0)
 """A small step lowers the loss by its length times the norm of the gradient; by this share of it at least and at most,
 if it follows the gradient."""
 ABOVE = 1.5
 """A loss above this multiple of chance has been thrown there by its steps."""
 RISING = 0.4
 """A loss rises by at most this share of its way in its last tenth, if it follows the gradient."""
+FEW = 10
+"""A run in batches rests only after so many epochs."""
+FIRST = 5
+"""A run of an adaptive rule descends only after so many epochs: its first steps say little about the later ones."""
+JUMP = 10.0
+"""The last epoch of a run with a kinked loss that descends lowered it by at most so many times what is noticeable."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +118,7 @@ def _descent(case: Case, runs: NDArray[np.intp], noticeable: Array, past: _Past)
     """
     values, slopes = _model(case, runs)
     rate, updates = case.rate[runs, None], TIMES * case.updates[runs, None].astype(np.float64)
-    most = _possible(case, runs) / noticeable
+    most = np.maximum(case.trained.final_loss[runs] - case.floor[runs], 0.0) / noticeable
     limit = case.limit[runs, None]
     up = values * rate * updates > -1e-3
 
@@ -124,22 +139,30 @@ def _descent(case: Case, runs: NDArray[np.intp], noticeable: Array, past: _Past)
         sharp = values[:, -1] > limit[:, 0]
     loss = case.trained.final_loss[runs] / case.chance[runs]
     follows = ~sharp & (share > EFFICIENT[0]) & (share < EFFICIENT[1])
-    rests = ~sharp & settled & (valley < LEAST) & (escape < ESCAPE) & (past.spread < QUIET)
     spec = case.trained.specs[0]
+    kinds = [ACTIVATIONS[name].pieces for name in spec.arch.activations]
+    relu = all(pieces is not None and pieces[0] == 0.0 for pieces in kinds)
+    smooth = any(pieces is None for pieces in kinds)
+    growth = np.maximum(-values[:, 0], 0.0) * (rate * updates)[:, 0]
+    calm = (escape < ESCAPE[relu]) & (relu | (growth < GROWTH) | ((not smooth) & (escape < CALM)))
+    rests = ~sharp & settled & (valley < LEAST) & calm & (past.spread < QUIET) & _long_enough(case, runs)
     kinked = objective(spec.loss, spec.arch.output, spec.data.targets).kink is not None
     significant = ~(valley + escape < LEAST)
-    cycle = (
-        ~rests
-        & (past.half < STILL)
-        & (case.trained.epochs[runs] >= ENOUGH)
-        & (sharp | kinked | (np.abs(share) < STILL))
-    )
+    about = past.rising > 0.1 if kinked else sharp | (np.abs(share) < STILL)
+    about |= sharp
+    cycle = ~rests & about & (past.half < STILL) & (case.trained.epochs[runs] >= ENOUGH)
+    if kinked:
+        hops = (past.rising > 0.3) & (past.half < HOPS) & (np.abs(past.to_come) < 1.0)
+        cycle |= ~rests & ~sharp & hops & (case.trained.epochs[runs] >= ENOUGH)
+    sure = _room(case, runs) > noticeable
+    if kinked:
+        sure &= (share > 0.9) & (share < 1.1) & (past.last < JUMP)
     down = (valley > MOST) & follows & (loss < ABOVE) & (past.rising < RISING)
-    out = (later > MOST) & follows & (share > 0.5) & (loss < 1.3) & (past.rising < 0.3)
+    out = (later > MOST) & follows & (share > 0.9) & (loss < 1.3) & (past.rising < 0.3) & (not kinked)
     seen = (past.to_come > 3.0) & (past.rising < 0.1) & (valley + escape > MOST) & (loss < 1.3)
     seen &= case.trained.epochs[runs] >= 20
     thrown = significant & ((share < EFFICIENT[0]) | (loss > ABOVE) | (past.rising > RISING))
-    return rests | cycle, (down | out | seen) & ~(rests | cycle), (sharp | thrown) & (past.rising > 0.1)
+    return rests | cycle, (down | out | seen) & sure & ~(rests | cycle), (sharp | thrown) & (past.rising > 0.1)
 
 
 def _adaptive(case: Case, runs: NDArray[np.intp], noticeable: Array, past: _Past) -> tuple[Mask, Mask, Mask]:
@@ -165,8 +188,18 @@ def _adaptive(case: Case, runs: NDArray[np.intp], noticeable: Array, past: _Past
     far = LONG / TIMES * straight
     with np.errstate(all="ignore"):
         bottom = np.where(values > 1e-12, np.minimum(slopes**2 / (2.0 * values), far), far).sum(axis=1) / noticeable
-    rests = (valley < 0.5 * LEAST) & (bottom < LEAST) & (escape < 1e-6) & (past.spread < QUIET) & (jump < 3.0)
+    flat = (values[:, -1] < FLAT) & (case.gradient_norm[runs] > 0.0)
+    rests = (
+        (valley < 0.5 * LEAST)
+        & (bottom < LEAST)
+        & (escape < 1e-6)
+        & (past.spread < QUIET)
+        & (jump < 3.0)
+        & ~flat
+        & _long_enough(case, runs)
+    )
     falls = (valley > MOST) & (past.to_come > 1.0) & (past.rising < 0.3) & (loss < 1.3)
+    falls &= (_room(case, runs) > noticeable) & (case.trained.epochs[runs] >= FIRST)
     overshoots = (jump > 3.0) | (loss > ABOVE) | (past.rising > RISING) & (past.spread > 1.0)
     return rests, falls & ~rests, overshoots
 
@@ -184,10 +217,20 @@ def _model(case: Case, runs: NDArray[np.intp]) -> tuple[Array, Array]:
     return values, slopes
 
 
-def _possible(case: Case, runs: NDArray[np.intp]) -> Array:
-    """Return by how much a loss can fall at most: to chance for a linear network on data that it can't separate."""
-    floor = np.where(case.linear & case.balanced[runs], case.chance[runs], 0.0)
-    return np.asarray(case.trained.final_loss[runs] - floor)
+def _long_enough(case: Case, runs: NDArray[np.intp]) -> Mask:
+    """Whether the epochs are enough for rest: the gradient of all points may be 0 where that of a batch is not."""
+    batches = case.trained.specs[0].batch_size != "full"
+    return np.asarray(case.trained.epochs[runs] >= (FEW if batches else 1))
+
+
+def _room(case: Case, runs: NDArray[np.intp]) -> Array:
+    """Return how far each loss is above the next level, or above the least loss there can be."""
+    specs = case.trained.specs
+    loss, floor = case.trained.final_loss[runs], case.floor[runs]
+    below = [
+        [level for level in spectrum(specs[run]).values() if level < at] for run, at in zip(runs, loss, strict=True)
+    ]
+    return loss - np.maximum([max(each, default=0.0) for each in below], floor)
 
 
 def _past(case: Case, runs: NDArray[np.intp], noticeable: Array) -> _Past:

@@ -104,7 +104,7 @@ def diagnose(trained: Trained, *, converged_below: float = 0.1) -> list[Verdict]
     ahead = forecast(case, np.flatnonzero(open_))
     finals, limits = trained.final_loss.tolist(), _limits(trained).tolist()
     level = np.full(len(trained.specs), np.nan)
-    for run in np.flatnonzero(ahead.rests).tolist():
+    for run in np.flatnonzero(ahead.rests & ~case.flat).tolist():
         level[run] = _level(trained.specs[run], finals[run], limits[run], near[run], case.partitions[run])
     outcomes = _outcomes(trained, converged, ahead, level)
     case = replace(

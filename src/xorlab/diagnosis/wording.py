@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from xorlab.diagnosis import judged
 from xorlab.diagnosis.causes import CAUSES
+from xorlab.diagnosis.changes import CHANGES
 from xorlab.diagnosis.levels import MOST_POINTS, name, spectrum
+from xorlab.diagnosis.outcomes import percent
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
 from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets
@@ -15,6 +18,9 @@ from xorlab.spec.text import data_name, title
 
 MOST_PREDICTIONS = 16
 """Predictions are listed for this many points; the rest are only counted."""
+
+MOST_REMEDIES = 2
+"""So many changes that help are named, the best first."""
 
 COLUMN_GAP = "&emsp;"
 """Space between the columns of a table, which MLflow's UI leaves out."""
@@ -138,10 +144,31 @@ def paragraph(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     if verdict.cause is not None:
         cause = CAUSES[verdict.cause]
         ties = f" They are {verdict.evidence.partition}." if verdict.cause == "tied_inputs" else ""
-        sentences += [f"Cause: {verdict.cause.replace('_', ' ')}. {cause.why}{ties}", *_stays(verdict)]
-        if cause.helps is not None:
-            sentences.append(f"What helps: {cause.helps}.")
-    return " ".join(sentences)
+        head = "Cause" if judged.confirmed(verdict.cause) else "What is seen"
+        sentences += [f"{head}: {verdict.cause.replace('_', ' ')}. {cause.why}{ties}", *_stays(verdict)]
+        sentences += remedies(verdict.cause, spec)
+    return " ".join([*sentences, *_support(verdict)])
+
+
+def remedies(cause: str, spec: RunSpec | None = None) -> Iterator[str]:
+    """Say which changes made runs with this cause converge, and which did not; with `spec`, of those that apply."""
+    tried = [score for score in judged.remedies(cause) if spec is None or CHANGES[score.change].applies(spec)]
+    better = [f"{each.change} ({percent(each.share)} % of {each.n:,})" for each in tried if each.better]
+    if better:
+        yield f"What helps: {', or '.join(better[:MOST_REMEDIES])}."
+    futile = [each.change for each in tried if each.futile and not each.better]
+    if futile:
+        yield f"What does not help: {', '.join(sorted(futile, key=list(CHANGES).index))}."
+
+
+def _support(verdict: Verdict) -> Iterator[str]:
+    """Say where the tests of such a verdict are: of its outcome, and of what helps against its cause."""
+    kind = "stuck" if verdict.outcome.startswith("stuck") else verdict.outcome
+    score = judged.outcome(kind)
+    true = f"#{kind} (true in {percent(score.share)} % of {score.n:,} runs)" if score else ""
+    cause = f"#{verdict.cause}" if verdict.cause and judged.remedies(verdict.cause) else ""
+    if true or cause:
+        yield f"How this was tested: {judged.PAGE}, {' and '.join(filter(None, (true, cause)))}."
 
 
 def _units(verdict: Verdict) -> Iterator[str]:

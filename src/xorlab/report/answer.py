@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from xorlab import statistics
+from xorlab.diagnosis import wording
 from xorlab.diagnosis.causes import CAUSES
 from xorlab.diagnosis.outcomes import percent, phrase
 from xorlab.report.material import MAX_PAIRED_VALUES, Material
@@ -204,7 +205,7 @@ def glossary(material: Material) -> dict[str, str]:
         return {}
     found = set(material.counted["cause"].dropna())
     return {
-        name.replace("_", " "): cause.why + (f" What helps: {cause.helps}." if cause.helps else "")
+        name.replace("_", " "): " ".join([cause.why, *wording.remedies(name)])
         for name, cause in CAUSES.items()
         if name in found
     }

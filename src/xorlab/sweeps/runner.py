@@ -20,7 +20,7 @@ from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.results import Results
 from xorlab.tracking import passwords, store
 from xorlab.tracking.interrupts import held, terminable
-from xorlab.tracking.records import PLAN
+from xorlab.tracking.records import CONVERGED_BELOW, PLAN
 from xorlab.tracking.tracker import Tracker
 
 LINE = 100
@@ -56,7 +56,9 @@ def run_one(job: Job, options: Options, *, folder: Path | None = None) -> JobRes
         artifacts = {}
         if options.artifacts != "none":
             artifacts = {**recording.files(chunk, 0, job.config), **recording.pictures(chunk, 0)}
-        tracker.close(run_id, recording.run(chunk, 0, name, log_every=options.every(1), artifacts=artifacts))
+        record = recording.run(chunk, 0, name, log_every=options.every(1), artifacts=artifacts)
+        judged = {CONVERGED_BELOW: str(options.converged_below)}
+        tracker.close(run_id, replace(record, tags={**record.tags, **judged}))
     point_to(uri, tracker.experiment_id, run_id)
     verdict = chunk.verdicts[0]
     return JobResult(run_id, verdict.outcome, verdict.final_loss, None, verdict.cause)
