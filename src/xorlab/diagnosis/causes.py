@@ -55,10 +55,12 @@ class Cause:
     ----------
     criterion : criterion(case) tells which of R runs meet it, (R,)
     why : what it means, in whole sentences; what helps against it is measured, see `judged`
+    proved : whether no run that meets the criterion can have converged, whatever else is so
     """
 
     criterion: Callable[[Case], Mask]
     why: str
+    proved: bool = False
 
 
 def _none(case: Case) -> Mask:
@@ -210,7 +212,7 @@ def _saddle(case: Case) -> Mask:
     no stationary point.
     """
     norm, lowest = case.gradient_norm, case.eigenvalues[:, 0]
-    return (norm < ZERO_GRADIENT) & (lowest < NEGATIVE) & (norm < -lowest) & ~case.kink & case.resting
+    return (norm < ZERO_GRADIENT) & (lowest < NEGATIVE) & (norm < -lowest) & ~case.kink & ~case.falling
 
 
 def _degenerate_saddle(case: Case) -> Mask:
@@ -253,16 +255,19 @@ CAUSES: dict[str, Cause] = {
     "diverged": Cause(
         criterion=_diverged,
         why="The steps were too long: each one made the next one longer.",
+        proved=True,
     ),
     "linear_model": Cause(
         criterion=_linear_model,
         why="This network computes an affine function of its inputs, whatever its weights, and no straight line "
         "separates the labels.",
+        proved=True,
     ),
     "one_unit": Cause(
         criterion=_one_unit,
         why="One hidden unit with a monotone activation divides the plane along one straight line, and no straight "
         "line separates the labels.",
+        proved=True,
     ),
     "oscillating": Cause(
         criterion=_oscillating,
@@ -272,6 +277,7 @@ CAUSES: dict[str, Cause] = {
         criterion=lambda case: case.fixed,
         why="The network has no biases, so at the point whose inputs are all 0 its output is fixed, and not at the "
         "label's value. No weights can change that.",
+        proved=True,
     ),
     "tied_units": Cause(
         criterion=_tied_units,
@@ -286,6 +292,7 @@ CAUSES: dict[str, Cause] = {
     "all_dead": Cause(
         criterion=_all_dead,
         why="Every unit of a hidden layer is dead, so no gradient reaches that layer or the ones below it.",
+        proved=True,
     ),
     "affine_collapse": Cause(
         criterion=_affine_collapse,

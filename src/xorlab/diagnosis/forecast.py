@@ -28,9 +28,9 @@ MOST = 1.5
 ESCAPE = {True: 0.2, False: 0.02}
 """A run rests only if no more than this share of what is noticeable comes from directions of negative curvature: of a
 network with relu units only, and of others. Where relu units tie points the Hessian has such directions for ever."""
-GROWTH, CALM = 1.0, 2e-3
-"""And, of others, only if a step along such a direction grows by no more than e to the power of the first. Where units
-are leaky it is enough that no more than the second share comes from there; smooth units leave a saddle ever faster."""
+GROWTH = 1.0
+"""A step along such a direction from a saddle point, which is nearer than a unit length, grows by no more than e to
+this power, or the run does not rest: smooth units leave a saddle ever faster."""
 FLAT = 1e-6
 """An adaptive rule rests on a flat end, with no curvature above this, only where the gradient is exactly 0."""
 SETTLED = 3.0
@@ -142,9 +142,9 @@ def _descent(case: Case, runs: NDArray[np.intp], noticeable: Array, past: _Past)
     spec = case.trained.specs[0]
     kinds = [ACTIVATIONS[name].pieces for name in spec.arch.activations]
     relu = all(pieces is not None and pieces[0] == 0.0 for pieces in kinds)
-    smooth = any(pieces is None for pieces in kinds)
-    growth = np.maximum(-values[:, 0], 0.0) * (rate * updates)[:, 0]
-    calm = (escape < ESCAPE[relu]) & (relu | (growth < GROWTH) | ((not smooth) & (escape < CALM)))
+    steepest = np.maximum(-values[:, 0], 0.0)
+    saddle = (case.gradient_norm[runs] < steepest) & (steepest * (rate * updates)[:, 0] > GROWTH)
+    calm = (escape < ESCAPE[relu]) & (relu | ~saddle)
     rests = ~sharp & settled & (valley < LEAST) & calm & (past.spread < QUIET) & _long_enough(case, runs)
     kinked = objective(spec.loss, spec.arch.output, spec.data.targets).kink is not None
     significant = ~(valley + escape < LEAST)

@@ -144,7 +144,7 @@ def paragraph(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     if verdict.cause is not None:
         cause = CAUSES[verdict.cause]
         ties = f" They are {verdict.evidence.partition}." if verdict.cause == "tied_inputs" else ""
-        head = "Cause" if judged.confirmed(verdict.cause) else "What is seen"
+        head = "Cause" if cause.proved or judged.confirmed(verdict.cause) else "What is seen"
         sentences += [f"{head}: {verdict.cause.replace('_', ' ')}. {cause.why}{ties}", *_stays(verdict)]
         sentences += remedies(verdict.cause, spec)
     return " ".join([*sentences, *_support(verdict)])
