@@ -153,7 +153,7 @@ def paragraph(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
 def remedies(cause: str, spec: RunSpec | None = None) -> Iterator[str]:
     """Say which changes made runs with this cause converge, and which did not; with `spec`, of those that apply."""
     tried = [score for score in judged.remedies(cause) if spec is None or CHANGES[score.change].applies(spec)]
-    better = [f"{each.change} ({percent(each.share)} % of {each.n:,})" for each in tried if each.better]
+    better = [f"{each.change} ({percent(each.share)} % of {each.n:,} runs)" for each in tried if each.better]
     if better:
         yield f"What helps: {', or '.join(better[:MOST_REMEDIES])}."
     futile = [each.change for each in tried if each.futile and not each.better]
