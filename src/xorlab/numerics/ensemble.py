@@ -11,6 +11,7 @@ from xorlab.numerics.layers import order
 from xorlab.numerics.network import Network, pad, sizes
 from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets
+from xorlab.spec.components.arithmetics import ARITHMETICS
 from xorlab.spec.components.measures import MEASURES
 from xorlab.spec.components.optimizers import OPTIMIZERS
 from xorlab.spec.components.outputs import TARGETS, position
@@ -129,10 +130,10 @@ class Ensemble:
         """Write measures (R',) of the last forward pass over all samples."""
         spec = self.specs[0]
         low, high = TARGETS[spec.data.targets]
-        p = position(spec.arch.output, spec.data.targets, self._whole.z[-1][:, 0])
+        p = position(spec.arch.output, spec.data.targets, self._whole.z[-1][:, 0], spec.numerics)
         y = self._y.reshape(len(self._y), -1)
         for name, array in into.items():
-            array[:] = MEASURES[name].of(p, y, high - low)
+            array[:] = MEASURES[name].of(p, y, high - low, ARITHMETICS[spec.numerics].mean)
 
     def _on(self, batch: slice, order: Orders | None) -> None:
         """Update once, from the samples in a batch, or from those in an order (B, R') if the runs are shuffled."""

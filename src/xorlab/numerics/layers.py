@@ -105,6 +105,8 @@ SLAB = 64
 
 def _apart(left: Array, right: Array, out: Array) -> Step:
     """Make the step that writes sum_c left[c] right[c]: each product rounded, then added in a fixed order."""
+    if len(left) == 1:
+        return partial(np.multiply, left[0], right[0], out)
     parts = [(left[start : start + SLAB], right[start : start + SLAB]) for start in range(0, len(left), SLAB)]
     terms = np.empty((len(parts[0][0]), *out.shape))
     steps: list[Step] = []

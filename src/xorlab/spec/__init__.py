@@ -5,6 +5,6 @@ specifications and text, and in `components` the activations, losses and optimiz
 Not here: training anything (`numerics`), or Hydra's configurations (`cli`).
 """
 
-from xorlab.spec.runspec import NUMERICS, ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
+from xorlab.spec.runspec import NUMERICS, PORTABLE, ArchSpec, DataSpec, InitSpec, OptimizerSpec, RunSpec
 
-__all__ = ["NUMERICS", "ArchSpec", "DataSpec", "InitSpec", "OptimizerSpec", "RunSpec"]
+__all__ = ["NUMERICS", "PORTABLE", "ArchSpec", "DataSpec", "InitSpec", "OptimizerSpec", "RunSpec"]

@@ -28,6 +28,9 @@ T = TypeVar("T")
 NUMERICS = 2
 """The version of the numerics, part of every identity. Raise it with any change to a run's numbers."""
 
+PORTABLE = 2
+"""The version of the portable functions, part of the identity of portable runs. Raise it with any change to them."""
+
 LATER: dict[tuple[str, ...], Any] = {
     ("data", "targets"): "binary",
     ("arch", "output"): "sigmoid",
@@ -363,7 +366,8 @@ class RunSpec:
         for name, value in found.items():
             if name not in PARTS and value is not None and LATER.get((name,), _NEVER) != value:
                 items.append(f'"{name}":{value!r}' if type(value) in (int, float) else f'"{name}":{_json(value)}')
-        text = f'{{"numerics":{NUMERICS},"spec":{{{",".join(sorted(items))}}}}}'
+        versions = f'"numerics":{NUMERICS}' + (f',"portable":{PORTABLE}' if self.numerics == "portable" else "")
+        text = f'{{{versions},"spec":{{{",".join(sorted(items))}}}}}'
         return hashlib.sha256(text.encode()).hexdigest()
 
 

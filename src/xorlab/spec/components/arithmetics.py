@@ -27,6 +27,7 @@ class Arithmetic:
     tanh, normal_cdf, logistic : of any x; the middle one is the normal distribution function
     softplus : softplus(z, value, slope) makes the step that writes ln(1 + exp(z)) and its derivative
     total : total(terms, out) makes the step that adds up terms (N, …) into out (…); the terms may be lost
+    mean : mean(values) is the mean of values (N, …) over the first axis; the values may be lost
     random : random(seed) is the stream that initial weights, orders of samples and noise come from
     """
 
@@ -37,6 +38,7 @@ class Arithmetic:
     logistic: Build
     softplus: Callable[[Array, Array, Array], Step]
     total: Build
+    mean: Callable[[Array], Array]
     random: Callable[[int], RandomState]
 
 
@@ -95,6 +97,12 @@ def portable_total(terms: Array, out: Array) -> Step:
     return chain([*steps, *additions(list(terms[:left]), out)])
 
 
+def _portable_mean(values: Array) -> Array:
+    out = np.empty(values.shape[1:])
+    portable_total(values, out)()
+    return out / len(values)
+
+
 ARITHMETICS = {
     "native": Arithmetic(
         exp=lambda x, out: partial(np.exp, x, out),
@@ -104,6 +112,7 @@ ARITHMETICS = {
         logistic=_logistic,
         softplus=_softplus,
         total=lambda terms, out: partial(np.add.reduce, terms, axis=0, out=out),
+        mean=lambda values: np.asarray(values.mean(axis=0)),
         random=RandomState,
     ),
     "portable": Arithmetic(
@@ -114,6 +123,7 @@ ARITHMETICS = {
         logistic=portable.logistic,
         softplus=portable.softplus,
         total=portable_total,
+        mean=_portable_mean,
         random=portable.PortableState,
     ),
 }

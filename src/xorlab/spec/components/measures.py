@@ -18,20 +18,24 @@ class Measure:
 
     Attributes
     ----------
-    of : of(p, y, span) measures outputs p (N, R), see `outputs.position`, against labels y (N, R) or (N, 1), (R,);
-        `span` is the distance between the targets
+    of : of(p, y, span, mean) measures outputs p (N, R), see `outputs.position`, against labels y (N, R) or (N, 1),
+        (R,); `span` is the distance between the targets, mean(values) the mean over the samples
     reached : reached(measured, target), elementwise
     """
 
-    of: Callable[[Array, Array, float], Array]
+    of: Callable[[Array, Array, float, Callable[[Array], Array]], Array]
     reached: Callable[[Array, Array], NDArray[np.bool_]]
 
 
 MEASURES: dict[str, Measure] = {
-    "target_rmse": Measure(of=lambda p, y, span: span * np.sqrt(np.mean((p - y) ** 2, axis=0)), reached=np.less_equal),
-    "target_max_error": Measure(of=lambda p, y, span: span * np.abs(p - y).max(axis=0), reached=np.less_equal),
+    "target_rmse": Measure(
+        of=lambda p, y, span, mean: span * np.sqrt(mean(np.square(p - y))),
+        reached=np.less_equal,
+    ),
+    "target_max_error": Measure(of=lambda p, y, span, mean: span * np.abs(p - y).max(axis=0), reached=np.less_equal),
     "target_accuracy": Measure(
-        of=lambda p, y, span: np.mean((p - 0.5) * (y - 0.5) > 0.0, axis=0), reached=np.greater_equal
+        of=lambda p, y, span, mean: mean(((p - 0.5) * (y - 0.5) > 0.0).astype(float)),
+        reached=np.greater_equal,
     ),
 }
 """By the setting that holds the target."""

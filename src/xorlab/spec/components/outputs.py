@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xorlab.spec.components.activations import ACTIVATIONS
+from xorlab.spec.components.arithmetics import ARITHMETICS
 from xorlab.spec.components.steps import Step, sigmoid
 
 Array = NDArray[np.float64]
@@ -65,7 +66,7 @@ OUTPUTS: dict[str, Output] = {
 }
 
 
-def position(output: str, targets: str, z: Array) -> Array:
+def position(output: str, targets: str, z: Array, numerics: str = "native") -> Array:
     """Return where outputs lie between the targets: 0 at that of label 0, 1 at that of label 1.
 
     For a sigmoid with targets 0 and 1 this is the probability p. A point is on the side of label 1 above 1/2.
@@ -74,7 +75,14 @@ def position(output: str, targets: str, z: Array) -> Array:
     ----------
     output, targets : names in `OUTPUTS` and `TARGETS`
     z : the output unit's pre-activations, of any shape
+    numerics : how the output is computed, a name in `ARITHMETICS`
     """
     low, high = TARGETS[targets]
-    found: Array = (OUTPUTS[output].value(z) - low) / (high - low)
+    entry = OUTPUTS[output]
+    if numerics == "native":
+        o = entry.value(z)
+    else:
+        o, slope = np.empty_like(z), np.empty_like(z)
+        entry.build(z, o, slope, arithmetic=ARITHMETICS[numerics])()
+    found: Array = (o - low) / (high - low)
     return found

@@ -17,6 +17,9 @@ import math
 from collections.abc import Callable
 from decimal import Context, Decimal, localcontext
 from functools import cache, partial
+from itertools import accumulate, repeat
+from operator import mul
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -40,11 +43,11 @@ def rounding(step: float) -> Array:
     return np.array(1.5 * 2.0**52 * step)
 
 
-EXP_NODES = 512
+EXP_NODES = 4096
 EXP_ROUNDING = rounding(1.0)
 EXP_PLACE = np.array(EXP_NODES - 1)
-EXP_SHIFT = np.array(52 - 9, dtype=np.uint64)
-"""Bits by which an integer moves to the left so that its multiple of 512 lands in the exponent."""
+EXP_SHIFT = np.array(52 - 12, dtype=np.uint64)
+"""Bits by which an integer moves to the left so that its multiple of 4096 lands in the exponent."""
 EXP_LOWEST = np.array(-746.0)
 """exp is 0 below this."""
 EXP_SCALE, EXP_UNSCALE = 64, np.array(2.0**-64)
@@ -53,7 +56,7 @@ EXP_SCALE, EXP_UNSCALE = 64, np.array(2.0**-64)
 
 @cache
 def _exp_steps() -> tuple[Array, Array, Array]:
-    """Return 512 / ln 2, and ln 2 / 512 as a float of 33 bits plus a rest."""
+    """Return 4096 / ln 2, and ln 2 / 4096 as a float of 30 bits plus a rest, so that k times the first is exact."""
     with localcontext(EXACT):
         step = Decimal(2).ln() / EXP_NODES
         high = math.ldexp(float(int(step * 2**42)), -42)
@@ -62,7 +65,7 @@ def _exp_steps() -> tuple[Array, Array, Array]:
 
 @cache
 def _exp_table() -> tuple[Bits, Array]:
-    """Return the bits of 2^(j/512 + 64), less what j adds to the exponent, and the relative rest that they lack."""
+    """Return the bits of 2^(j/4096 + 64), less what j adds to the exponent, and the relative rest that they lack."""
     with localcontext(EXACT):
         exact = [Decimal(1)]
         ratio = (Decimal(2).ln() / EXP_NODES).exp()
@@ -74,13 +77,13 @@ def _exp_table() -> tuple[Bits, Array]:
     return np.ldexp(values, EXP_SCALE).view(np.uint64) - places, rests
 
 
-SIXTH, TWENTY_FOURTH = np.array(1.0 / 6.0), np.array(1.0 / 24.0)
+SIXTH = np.array(1.0 / 6.0)
 
 
 def exp(x: Array, out: Array) -> Step:
     """Make the step that writes exp(x), where no x is above 0.
 
-    exp(x) = 2^(k/512) exp(r) with x = k ln 2 / 512 + r, and exp(r) - 1 = r + r^2 / 2 + r^3 / 6 + r^4 / 24.
+    exp(x) = 2^(k/4096) exp(r) with x = k ln 2 / 4096 + r, and exp(r) - 1 = r + r^2 / 2 + r^3 / 6.
     """
     per_step, high, low = _exp_steps()
     table, rests = _exp_table()
@@ -102,9 +105,7 @@ def exp(x: Array, out: Array) -> Step:
         np.subtract(r, k, r)
         np.multiply(term, low, k)
         np.subtract(r, k, r)
-        np.multiply(r, TWENTY_FOURTH, term)
-        np.add(term, SIXTH, term)
-        np.multiply(term, r, term)
+        np.multiply(r, SIXTH, term)
         np.add(term, HALF, term)
         np.multiply(term, r, term)
         np.multiply(term, r, term)
@@ -124,19 +125,21 @@ LOG_TERMS = tuple(np.array(sign / power) for sign, power in ((1.0, 5.0), (-1.0, 
 
 
 @cache
-def _log_table() -> Array:
-    """Return ln(n/1024) for n from 512 to 2048, at n - 1024 modulo 2048.
+def _log_table() -> tuple[Array, Array]:
+    """Return ln(n/1024) for n from 512 to 2048, at n - 1024 modulo 2048, and the rest that each float lacks.
 
     ln((n + 1) / n) = 2 (s + s^3 / 3 + s^5 / 5 + …) with s = 1 / (2n + 1).
     """
-    table = np.full(2 * LOG_NODES, np.nan)
+    table, rests = np.full(2 * LOG_NODES, np.nan), np.full(2 * LOG_NODES, np.nan)
     with localcontext(EXACT):
         value = -Decimal(2).ln()
         for n in range(LOG_NODES // 2, 2 * LOG_NODES + 1):
-            table[n - LOG_NODES] = 0.0 if n == LOG_NODES else float(value)
+            exact = value if n != LOG_NODES else Decimal(0)
+            table[n - LOG_NODES] = float(exact)
+            rests[n - LOG_NODES] = float(exact - Decimal(float(exact)))
             s = 1 / Decimal(2 * n + 1)
             value += 2 * sum(s**power / power for power in (1, 3, 5, 7, 9, 11))
-    return table
+    return table, rests
 
 
 def log1p(x: Array, out: Array) -> Step:
@@ -144,7 +147,7 @@ def log1p(x: Array, out: Array) -> Step:
 
     ln(1 + x) = ln(1 + m) + ln(1 + r) with m = j / 1024 next to x and r = (x - m) / (1 + m).
     """
-    table = _log_table()
+    table, rests = _log_table()
     m, r, term = (np.empty(x.shape) for _ in range(3))
     signed, place = m.view(np.int64), np.empty(x.shape, dtype=np.intp)
     first, *others = LOG_TERMS
@@ -161,6 +164,8 @@ def log1p(x: Array, out: Array) -> Step:
             np.add(term, other, term)
             np.multiply(term, r, term)
         np.multiply(term, r, term)
+        rests.take(place, None, m, "clip")
+        np.add(term, m, term)
         np.add(term, r, term)
         table.take(place, None, m, "clip")
         np.add(term, m, out)
@@ -188,46 +193,85 @@ def _ln2() -> tuple[float, float]:
         return high, float(exact - Decimal(high))
 
 
-NODE = 1.0 / 32.0
+NODE = 1.0 / 256.0
 NODE_ROUNDING = rounding(NODE)
-NODE_PLACE = np.array(1023)
-DEGREE = 9
-Series = Callable[[Decimal], list[Decimal]]
-"""series(m) returns the first DEGREE + 1 coefficients of a function's Taylor series around m."""
+NODE_PLACE = np.array(2**14 - 1)
 
 
-def _tanh_series(m: Decimal) -> list[Decimal]:
-    """t' = 1 - t^2 gives each coefficient from those before."""
-    u = (-2 * m).exp()
-    t = [(1 - u) / (1 + u)]
-    for n in range(DEGREE):
-        square = sum((t[i] * t[n - i] for i in range(n + 1)), Decimal(0))
-        t.append((int(n == 0) - square) / (n + 1))
-    return t
+class Series(NamedTuple):
+    """A function's Taylor series around a node m.
+
+    Attributes
+    ----------
+    start : start(m, e) with e = exp(-m), the function's value and slope to many digits
+    following : following(m, c), the next coefficient, from arrays of those before, c[0], c[1], …
+    """
+
+    start: Callable[[Decimal, Decimal], tuple[Decimal, Decimal]]
+    following: Callable[[Array, list[Array]], Array]
 
 
-def _erf_series(m: Decimal) -> list[Decimal]:
-    """g = erf' = 2 / sqrt(pi) exp(-x^2) and g' = -2 x g give each coefficient from those before."""
-    g = [2 / PI.sqrt() * (-m * m).exp()]
-    term = value = g[0] * m
-    for n in range(1, 200):
+def _tanh_start(m: Decimal, e: Decimal) -> tuple[Decimal, Decimal]:
+    t = (1 - e * e) / (1 + e * e)
+    return t, 1 - t * t
+
+
+def _tanh_following(m: Array, c: list[Array]) -> Array:
+    """t' = 1 - t^2."""
+    square = sum((a * b for a, b in zip(c, reversed(c), strict=True)), np.zeros_like(m))
+    return -square / len(c)
+
+
+def _erf_start(m: Decimal, e: Decimal) -> tuple[Decimal, Decimal]:
+    slope = 2 / PI.sqrt() * (-m * m).exp()
+    term = value = slope * m
+    n = 1
+    while term * 10**24 > value:
         term *= 2 * m * m / (2 * n + 1)
         value += term
-    for n in range(DEGREE - 1):
-        g.append(-2 * (m * g[n] + (g[n - 1] if n else 0)) / (n + 1))
-    return [value, *(g[n] / (n + 1) for n in range(DEGREE))]
+        n += 1
+    return value, slope
+
+
+def _erf_following(m: Array, c: list[Array]) -> Array:
+    """f'' = -2 x f'."""
+    n = len(c) - 1
+    return -2.0 * (n * m * c[n] + (n - 1.0) * c[n - 1]) / (n * (n + 1.0))
+
+
+def _expm1_start(m: Decimal, e: Decimal) -> tuple[Decimal, Decimal]:
+    """1 - exp(-x), which is -expm1(-x)."""
+    return 1 - e, e
+
+
+def _expm1_following(m: Array, c: list[Array]) -> Array:
+    return -c[-1] / len(c)
+
+
+TANH = Series(_tanh_start, _tanh_following)
+ERF = Series(_erf_start, _erf_following)
+EXPM1 = Series(_expm1_start, _expm1_following)
 
 
 @cache
 def _nodes(series: Series, last: float) -> Array:
-    """Return the coefficients around each node from 0 to `last`, a row for each power."""
+    """Return the coefficients around each node from 0 to `last`, a row for each power up to 5.
+
+    That of d^6 is spread over lower powers by Chebyshev's polynomial, which is within h^6 / 32 of 0 for |d| <= h.
+    """
+    m = NODE * np.arange(round(last / NODE) + 1, dtype=np.float64)
     with localcontext(EXACT):
-        rows = [[float(value) for value in series(Decimal(j * NODE))] for j in range(round(last / NODE) + 1)]
-    return np.ascontiguousarray(np.array(rows).T)
+        decays = accumulate(repeat(Decimal(-NODE).exp(), len(m) - 1), mul, initial=Decimal(1))
+        starts = [series.start(Decimal(at), e) for at, e in zip(m.tolist(), decays, strict=True)]
+        c = list(np.array([[float(value), float(slope)] for value, slope in starts]).T)
+    while len(c) < 7:
+        c.append(series.following(m, c))
+    h2 = NODE * NODE / 4.0
+    return np.array([c[0], c[1], c[2] - c[6] * (9.0 * h2 * h2 / 16.0), c[3], c[4] + c[6] * (1.5 * h2), c[5]])
 
 
 def _odd(series: Series, last: float, x: Array, out: Array) -> Step:
-    """Make the step that writes an odd function of x by its Taylor series around the nearest node.
+    """Make the step that writes a function of |x|, with the sign of x, by its Taylor series around the nearest node.
 
     The function is 1 to the last bit from `last` on.
     """
@@ -255,31 +299,20 @@ def _odd(series: Series, last: float, x: Array, out: Array) -> Step:
 
 def tanh(x: Array, out: Array) -> Step:
     """Make the step that writes tanh(x)."""
-    return _odd(_tanh_series, 19.25, x, out)
+    return _odd(TANH, 19.25, x, out)
 
 
 def erf(x: Array, out: Array) -> Step:
     """Make the step that writes the error function of x."""
-    return _odd(_erf_series, 6.0, x, out)
-
-
-TWO = np.array(2.0)
-ROOT_HALF = np.array(math.sqrt(0.5))
+    return _odd(ERF, 6.0, x, out)
 
 
 def expm1(x: Array, out: Array) -> Step:
-    """Make the step that writes exp(x) - 1, where no x is above 0: 2 t / (1 - t) with t = tanh(x / 2)."""
-    t, rest = np.empty(x.shape), np.empty(x.shape)
-    tangent = tanh(t, t)
+    """Make the step that writes exp(x) - 1, where no x is above 0: 1 - exp(-|x|) with the sign of x."""
+    return _odd(EXPM1, 38.0, x, out)
 
-    def step() -> None:
-        np.multiply(x, HALF, t)
-        tangent()
-        np.subtract(ONE, t, rest)
-        np.add(t, t, t)
-        np.divide(t, rest, out)
 
-    return step
+ROOT_HALF = np.array(math.sqrt(0.5))
 
 
 def normal_cdf(z: Array, out: Array) -> Step:
