@@ -3,6 +3,8 @@
 import http.client
 import http.server
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -13,8 +15,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SLURM = os.name == "posix" and os.geteuid() == 0 and all(map(shutil.which, ("munged", "slurmctld", "slurmd", "sbatch")))
@@ -22,24 +26,38 @@ POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
+def postgres(*names: str, **options) -> Iterator[str]:
     """Serve an empty PostgreSQL database; yield its URI."""
-    with postgres_that_stops() as (uri, _):
+    with postgres_that_stops(*names, **options) as (uri, _):
         yield uri
 
 
 @contextmanager
-def postgres_that_stops() -> Iterator[tuple[str, Callable[[float], None]]]:
-    """Serve an empty PostgreSQL database; yield its URI, and what stops the server now and starts it seconds later."""
+def postgres_that_stops(
+    user: str = "me",
+    database: str = "postgres",
+    *,
+    password: str = "",
+    port: str | None = None,
+    flags: tuple[str, ...] = (),
+) -> Iterator[tuple[str, Callable[[float], None]]]:
+    """Serve an empty PostgreSQL database, which asks for a password where one is given.
+
+    Yields
+    ------
+    Its URI, and what stops the server now and starts it seconds later.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # The server refuses to run as root.
-        user = "postgres" if os.geteuid() == 0 else None
-        if user:
-            shutil.chown(folder, user)
-        data, port = f"{folder}/data", free_port()
-        quiet = {"user": user, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run([POSTGRES / "initdb", "-D", data, "-A", "trust", "-U", "me", "--no-sync"], check=True, **quiet)
-        command = [POSTGRES / "postgres", "-D", data, "-p", str(port), "-k", folder, "-F"]
+        owner = "postgres" if os.geteuid() == 0 else None
+        if owner:
+            shutil.chown(folder, owner)
+        data, port = f"{folder}/data", port or str(free_port())
+        Path(folder, "password").write_text(password)
+        asks = ["-A", "scram-sha-256", f"--pwfile={folder}/password"] if password else ["-A", "trust"]
+        quiet = {"user": owner, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run([POSTGRES / "initdb", "-D", data, *asks, "-U", user, "--no-sync"], check=True, **quiet)
+        command = [POSTGRES / "postgres", "-D", data, "-p", port, "-k", folder, "-F", *flags]
         servers = [subprocess.Popen(command, **quiet)]
         starters = []
 
@@ -50,9 +68,12 @@ def postgres_that_stops() -> Iterator[tuple[str, Callable[[float], None]]]:
             starters[-1].start()
 
         try:
-            asked = [POSTGRES / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
+            asked = [POSTGRES / "pg_isready", "-h", "127.0.0.1", "-p", port]
             wait_for(lambda: subprocess.run(asked, check=True, **quiet))
-            yield f"postgresql://me@127.0.0.1:{port}/postgres", restart
+            if database != "postgres":
+                made = [POSTGRES / "createdb", "-h", "127.0.0.1", "-p", port, "-U", user, database]
+                subprocess.run(made, check=True, env={**os.environ, "PGPASSWORD": password}, **quiet)
+            yield f"postgresql://{user}{':' if password else ''}{password}@127.0.0.1:{port}/{database}", restart
         finally:
             for starter in starters:
                 starter.join()
@@ -117,6 +138,41 @@ def line(address: str) -> Iterator[Line]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def compose(folder: Path, password: str) -> Iterator[dict[str, str]]:
+    """Start the services of compose.yaml as processes, each with its command and environment, and its log in a folder.
+
+    Addresses become this machine's. The tracking server has one process instead of four, to start in less time.
+
+    Yields
+    ------
+    The addresses of the database, the tracking server and the scheduler, by the names of the services.
+    """
+    ports = {port: str(free_port()) for port in ("5432", "5000", "8786", "8787")}
+    text = re.sub(r"\$\{POSTGRES_PASSWORD:\?[^}]*\}", password, (ROOT / "compose.yaml").read_text())
+    text = re.sub(r"0\.0\.0\.0|(?<=@)postgres(?=:)|(?<=//)scheduler(?=:)", "127.0.0.1", text)
+    text = re.sub("|".join(ports), lambda found: ports[found[0]], text)
+    text = text.replace("--workers 4", "--workers 1").replace("destination /", f"destination {folder}/")
+    services = yaml.safe_load(text)["services"]
+    made = services.pop("postgres")
+    user, database = made["environment"]["POSTGRES_USER"], made["environment"]["POSTGRES_DB"]
+    flags = tuple(shlex.split(made["command"])[1:])
+    with ExitStack() as stack:
+        uri = stack.enter_context(postgres(user, database, password=password, port=ports["5432"], flags=flags))
+        for name, service in services.items():
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            command = [sys.executable, "-m", *shlex.split(service["command"])]
+            environment = {**os.environ, **service.get("environment", {})}
+            process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+            stack.callback(process.wait)
+            stack.callback(os.killpg, process.pid, signal.SIGTERM)
+        address = f"http://127.0.0.1:{ports['5000']}"
+        wait_for(lambda: urllib.request.urlopen(f"{address}/health", timeout=5).close(), seconds=180)
+        yield {"postgres": uri, "mlflow": address, "scheduler": f"tcp://127.0.0.1:{ports['8786']}"}
 
 
 @contextmanager

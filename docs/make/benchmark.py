@@ -14,7 +14,13 @@ from pathlib import Path
 from xorlab.errors import XorlabError
 
 PAGE = Path(__file__).resolve().parents[1] / "performance.md"
-SECTIONS = {"kernel": "Training", "logging": "Logging", "composition": "Composition", "commands": "Whole commands"}
+SECTIONS = {
+    "kernel": "Training",
+    "logging": "Logging",
+    "servers": "Servers",
+    "composition": "Composition",
+    "commands": "Whole commands",
+}
 """The heading of each section, by the module of `benchmarks` that measures it."""
 PACKAGES = ("numpy", "hydra-core", "mlflow", "jax", "numba", "scikit-learn", "torch")
 HEAD = """# Performance

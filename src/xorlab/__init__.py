@@ -11,6 +11,10 @@ __all__ = ["Run", "Study", "activation", "data", "initializer", "load", "loss", 
 
 __version__ = "0.1.0"
 
+# OpenBLAS reads this when NumPy is imported. The last bits of the eigenvalues of a large Hessian depend on its threads,
+# and workers fill the cores already.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # MLflow reads these when it is imported, which happens below this package only.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

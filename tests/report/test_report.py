@@ -65,6 +65,7 @@ def test_caveats_tell_of_gaps_few_seeds_censoring_and_what_is_unknown():
     runs = table({**TWENTY, 1.0: [*TWENTY[1.0][:9], None]})
     runs = pd.concat([runs, runs[:1].assign(run_id="f" * 32)], ignore_index=True)
     runs.loc[5, "cause"] = "unknown"
+    runs["machine"] = ["one processor", *["another"] * (len(runs) - 1)]
     said = " ".join(caveats(Material(runs, curves, plan)))
     assert "1 of 22 planned runs failed" in said
     assert "2 of 22 planned runs are missing" in said
@@ -72,6 +73,7 @@ def test_caveats_tell_of_gaps_few_seeds_censoring_and_what_is_unknown():
     assert "1 of 2 settings has too few seeds" in said
     assert "7 of 19 runs did not converge" in said
     assert "The cause of 1 run is unknown" in said
+    assert "The runs come from 2 unlike machines." in said
 
 
 def test_a_repeated_run_counts_once_and_a_whole_sweep_says_so():

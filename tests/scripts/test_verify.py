@@ -70,8 +70,15 @@ def test_another_environment_is_told(tampered):
         "UPDATE tags SET value = '1.0.0' WHERE key = 'numpy'", "DELETE FROM tags WHERE key = 'machine'"
     )
     assert status == 0
+    assert "across machines" not in printed
     assert re.search(r"^numpy +1\.0\.0 +\S+ +differs *$", printed, re.MULTILINE)
     assert re.search(r"^machine +not recorded +\S.* unknown *$", printed, re.MULTILINE)
+
+
+def test_a_run_of_another_machine_is_said_to_be_compared_across_machines(tampered):
+    status, printed, _ = tampered("UPDATE tags SET value = 'node7' WHERE key = 'host'")
+    assert status == 0
+    assert re.search(r"^This compares across machines: trained on node7 \(.*\), compared on ", printed, re.MULTILINE)
 
 
 def test_a_difference_that_the_environment_may_explain(tampered):

@@ -20,6 +20,7 @@ from xorlab.spec.options import EngineSettings
 from xorlab.sweeps import engines, pool
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+dask_config = pytest.importorskip("dask.config", reason="Dask is not installed")
 
 SPECS = [RunSpec(arch=ArchSpec(hidden=((3,), (2,), (4, 4))[seed % 3]), seed=seed, epochs=300) for seed in range(60)]
 
@@ -123,26 +124,42 @@ def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch):
         losses(SPECS[:1], settings)
 
 
-def test_an_executor_that_is_not_ours(alone, small_tasks, monkeypatch):
+def test_an_executor_that_is_not_ours(alone, monkeypatch):
     """As docs/engines.md shows it."""
 
     @contextmanager
     def processes(settings: EngineSettings, workers: int) -> Iterator[engines.Engine]:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+            submit = executor.submit
+            monkeypatch.setattr(executor, "submit", lambda *task: submitted.append(task) or submit(*task))
             yield engines.Engine(executor, lambda: workers)
 
+    submitted = []
     monkeypatch.setitem(engines.ENGINES, "processes", processes)
     assert losses(SPECS, EngineSettings(name="processes")) == alone
+    assert len(submitted) >= 4  # small as they are, both workers get some
     with pytest.raises(XorlabError, match=r"engine\.name must be one of local, dask, slurm, processes; got 'other'"):
         losses(SPECS, EngineSettings(name="other"))
 
 
 @pytest.mark.skipif(not servers.SLURM, reason="no SLURM is installed, or its daemons may not run")
-def test_jobs_of_a_real_slurm_give_the_same_bits(tmp_path, alone, monkeypatch):
+def test_jobs_of_a_real_slurm_give_the_same_bits_and_are_replaced_where_they_end(
+    tmp_path, alone, small_tasks, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    with servers.slurm() as configuration:
+    monkeypatch.setattr(pool, "RECOUNT", 1.0)
+    ended = threading.Event()
+
+    def end_jobs(epochs: int) -> None:
+        """As the limit of their wall time would, all at once."""
+        if not ended.is_set():
+            subprocess.run(["scancel", "--full", "--signal=KILL", "--user=root"], check=True)
+            ended.set()
+
+    with servers.slurm() as configuration, dask_config.set({"distributed.deploy.lost-worker-timeout": "1s"}):
         monkeypatch.setenv("SLURM_CONF", configuration)
         settings = EngineSettings(name="slurm", interface="lo", memory="1GB", walltime="00:05:00")
         handler = signal.getsignal(signal.SIGINT)
-        assert losses(SPECS, settings) == alone
+        assert losses(SPECS, settings, progress=end_jobs) == alone
+        assert ended.is_set()
         assert signal.getsignal(signal.SIGINT) is handler

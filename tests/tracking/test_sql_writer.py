@@ -33,7 +33,7 @@ CLOCKS = ("creation_time", "last_update_time")
 
 def write_by_hand(client: MlflowClient, experiment: str, record: Record, parent: str) -> None:
     """Write a run as a user of MLflow would: the oracle."""
-    context = {**resolve_tags(ignore=[GitRunContext]), **provenance.environment(), "mlflow.parentRunId": parent}
+    context = {**resolve_tags(ignore=[GitRunContext]), **provenance.here(), "mlflow.parentRunId": parent}
     run = client.create_run(experiment, start_time=record.start, tags=context, run_name=record.name).info.run_id
     note = {"mlflow.note.content": record.description} if record.description else {}
     tags = [RunTag(*item) for item in {**record.tags, **note}.items()]
@@ -80,7 +80,7 @@ def stock(ready_store, tmp_path_factory) -> dict[str, list[str]]:
     uri = store.default(folder)
     client = MlflowClient(uri)
     experiment = store.experiment_id(uri, "xorlab")
-    context = {**resolve_tags(ignore=[GitRunContext]), **provenance.environment()}
+    context = {**resolve_tags(ignore=[GitRunContext]), **provenance.here()}
     parent = client.create_run(experiment, start_time=1, tags=context, run_name="sweep").info.run_id
     for record in RECORDS:
         write_by_hand(client, experiment, record, parent)

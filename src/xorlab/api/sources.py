@@ -80,7 +80,7 @@ class Memory:
 
     def table(self) -> pd.DataFrame:
         """Return the runs as `xorlab.runs.load` would if they were recorded."""
-        shared = {**provenance.commit(provenance.checkout()), **provenance.environment()}
+        shared = {**provenance.commit(provenance.checkout()), **provenance.here()}
         records = self.records.items()
         info = [(run_id, one.name, one.status, one.start, one.end) for run_id, one in records]
         last = {run_id: {"loss": float(one.losses[-1])} if one.losses.size else {} for run_id, one in records}

@@ -33,6 +33,8 @@ def _verify(options: argparse.Namespace) -> int:
     compared = verification.compare_environments(run.tags, today)
     rows = tuple((TAGS.get(key, key), *values) for key, *values in compared)
     terminal.show(Table(("", "recorded", "today", ""), rows))
+    if across := verification.across(run.tags, provenance.here()):
+        print(across)
     if comparison.identical:
         return 0
     print(verification.reasons(run.spec.numerics, [name for name, *_, word in rows if word]))

@@ -143,6 +143,14 @@ def compare_environments(recorded: Mapping[str, str], today: Mapping[str, str]) 
         yield key, then, now, "" if then == now else "unknown" if key not in recorded else "differs"
 
 
+def across(recorded: Mapping[str, str], today: Mapping[str, str]) -> str | None:
+    """Say that a run was trained on another machine than this one; None where it was not, or is not recorded."""
+    if all(recorded.get(key, today[key]) == today[key] for key in ("host", "machine")):
+        return None
+    there, here = (f"{tags.get('host', 'an unknown host')} ({tags.get('machine')})" for tags in (recorded, today))
+    return f"This compares across machines: trained on {there}, compared on {here}."
+
+
 PLATFORM = ("numpy", "python", "libc", "machine")
 """What makes no difference to a portable run."""
 

@@ -155,7 +155,7 @@ def caveats(material: Material) -> list[str]:
         f"values, and the model puts neighbours together in {MAX_CATEGORIES} groups."
         for factor in material.long_factors
     ]
-    for column, what in (("commit", "commits"), ("machine", "machines"), ("numpy", "versions of NumPy")):
+    for column, what in (("commit", "commits"), ("machine", "unlike machines"), ("numpy", "versions of NumPy")):
         if column in runs and (kinds := runs[column].nunique()) > 1:
             said.append(f"The runs come from {kinds} {what}.")
     if "git.dirty" in runs and (runs["git.dirty"] == "true").any():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,10 @@ def slurm(settings: EngineSettings, workers: int) -> Iterator[Engine]:
         python=sys.executable,
         scheduler_options={"dashboard_address": ":0"},
     )
+    ask = partial(cluster.scale, jobs=-(-workers // settings.cores))
     with cluster, distributed.Client(cluster) as client:
-        cluster.scale(jobs=-(-workers // settings.cores))
-        yield _joined(client)
+        ask()
+        yield _joined(client, ask)
 
 
 ENGINES: dict[str, Start] = {"local": local, "dask": dask, "slurm": slurm}
@@ -113,8 +115,11 @@ def start(settings: EngineSettings, workers: int) -> AbstractContextManager[Engi
     return nullcontext() if settings.name == "local" else ENGINES[settings.name](settings, workers)
 
 
-def _joined(client: Any) -> Engine:
-    """Wait for a first worker and say where the cluster can be watched."""
+def _joined(client: Any, ask: Callable[[], object] = lambda: None) -> Engine:
+    """Wait for a first worker and say where the cluster can be watched.
+
+    `ask` asks for the workers that are gone: dask_jobqueue replaces no job whose wall-time limit has ended it.
+    """
     # Dask logs what it tries when a connection is lost, with tracebacks; a sweep says it in one line.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     print(f"training on {client.scheduler.address}; its dashboard: {client.dashboard_link}", file=sys.stderr)
@@ -124,6 +129,7 @@ def _joined(client: Any) -> Engine:
         raise XorlabError(f"no worker came within {WAIT:.0f} s; look at the cluster's queue and logs") from error
 
     def slots() -> int:
+        ask()
         try:
             return sum(client.nthreads().values())
         except OSError as error:

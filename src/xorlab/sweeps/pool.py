@@ -4,10 +4,10 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,12 +23,22 @@ from xorlab.spec import NUMERICS, RunSpec
 from xorlab.spec.components import functions
 from xorlab.spec.options import EngineSettings
 from xorlab.sweeps.engines import Engine, checked, local
+from xorlab.tracking import provenance
 
 WORTH = 5e8
 """Parameter updates, over all runs and epochs, above which worker processes save more time than they take to start."""
 
 POINTS = 2e6
 """Losses that a task sends back, at most, unless one group of runs has more: 16 MB."""
+
+AHEAD = 2
+"""Tasks under way for each worker, so that none waits for the driver to write what it has just trained."""
+
+RECOUNT = 30.0
+"""Seconds without a result after which an engine's workers are counted again."""
+
+SHARES = 4
+"""Tasks for each worker, at least, where there are runs enough: so that all end at about the same time."""
 
 Group = tuple[tuple[int, ...], list[RunSpec]]
 """Places in the sweep, and the specifications there: runs of one shape that fit the cache together."""
@@ -65,6 +75,7 @@ class Chunk:
     verdicts : what happened to each run
     error : why training failed, of a single run
     start, end : when they were trained, in seconds since 1970
+    trained_on : the tags of the process and machine that trained them, see `provenance.here`
     """
 
     places: tuple[int, ...]
@@ -74,6 +85,7 @@ class Chunk:
     error: str | None
     start: float
     end: float
+    trained_on: Mapping[str, str] = field(default_factory=provenance.here)
 
 
 class Batch(list[Group]):
@@ -141,8 +153,10 @@ def stream(
         yield from chunks(specs, converged_below=converged_below, log_every=log_every, progress=progress)
         return
     with nullcontext(engine) if engine else local(EngineSettings(), count) as running:
-        groups = _groups(specs, slots=running.slots())
-        tasks = deque(_tasks(groups, running.updates, log_every))
+        slots = running.slots()
+        # Enough tasks for all workers, those that are still to come among them.
+        worth = min(running.updates, _updates(specs) / (SHARES * max(slots, workers or 1)))
+        tasks = deque(_tasks(_groups(specs, slots=slots), worth, log_every))
         yield from by_workers(tasks, partial(using, use or (), work), running, progress)
 
 
@@ -236,10 +250,12 @@ def by_workers(
     underway: dict[Future[list[Any]], tuple[Task, float]] = {}
     while tasks or underway:
         try:
-            while tasks and len(underway) <= engine.slots():
+            room = max(AHEAD * engine.slots(), 1)
+            while tasks and len(underway) < room:
                 task = tasks.popleft()
                 underway[engine.executor.submit(work, task)] = (task, time.time())
-            ended = {done: done.exception() for done in wait(underway, return_when=FIRST_COMPLETED).done}
+            found = wait(underway, timeout=RECOUNT, return_when=FIRST_COMPLETED).done
+            ended = {done: done.exception() for done in found}
         except (BrokenExecutor, CancelledError) as error:
             raise XorlabError("the engine has stopped; the runs that it was training are lost") from error
         for done, death in ended.items():

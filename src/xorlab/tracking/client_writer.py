@@ -1,8 +1,10 @@
 """Writes runs through MlflowClient: into a tracking server, or a database that xorlab does not know."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from functools import partial
+from threading import Lock
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
@@ -12,9 +14,12 @@ from xorlab.tracking import artifacts, datasets
 from xorlab.tracking.patience import Patience
 from xorlab.tracking.records import Record, now
 
+PARALLEL = 8
+"""Runs that are sent to a tracking server at once; MLflow keeps ten connections."""
+
 
 class ClientWriter:
-    """Writes the runs of one experiment, one after the other.
+    """Writes the runs of one experiment: to a tracking server several at once, to a database one after the other.
 
     Parameters
     ----------
@@ -26,7 +31,7 @@ class ClientWriter:
         MLflow's tags of the program that made the data sets.
     """
 
-    runs_at_once = losses_at_once = 1
+    runs_at_once, losses_at_once = 32, 80_000
 
     def __init__(self, uri: str, experiment_id: str, source: Mapping[str, str]) -> None:
         self._uri = uri
@@ -34,6 +39,9 @@ class ClientWriter:
         self._client = MlflowClient(uri)
         self._experiment_id = experiment_id
         self._source = source
+        self._threads = ThreadPoolExecutor(PARALLEL if uri.startswith("http") else 1)
+        self._known: set[str] = set()
+        self._first = Lock()
 
     def open(self, record: Record) -> str:
         """Write a run as RUNNING, with its params, tags and data set, and return its id."""
@@ -66,8 +74,12 @@ class ClientWriter:
     def close(self, run_id: str, record: Record) -> None:
         """Add the rest of `record` to an open run and end it. A tag is replaced, a param is not."""
         self._describe(run_id, record)
-        uri = self.artifact_uri(run_id)
-        self._patience(lambda: artifacts.write(uri, record.artifacts, tracking_uri=self._uri))
+        self._complete(run_id, record)
+
+    def _complete(self, run_id: str, record: Record) -> None:
+        if record.artifacts:
+            uri = self.artifact_uri(run_id)
+            self._patience(lambda: artifacts.write(uri, record.artifacts, tracking_uri=self._uri))
         metrics = [Metric(*row) for row in record.curve() + record.values()]
         # A point that is sent twice has the same time, and so is the same row.
         self._patience(lambda: self._client.log_batch(run_id, metrics=metrics))
@@ -93,17 +105,17 @@ class ClientWriter:
 
     def write(self, records: Sequence[Record]) -> list[str]:
         """Write finished runs and return their ids, in order; one that can't be written whole is FAILED."""
-        ids = []
-        for record in records:
-            run_id = self.open(record)
-            try:
-                self.close(run_id, record)
-            except BaseException:
-                with suppress(MlflowException):
-                    self.end(run_id, "FAILED", now())
-                raise
-            ids.append(run_id)
-        return ids
+        return list(self._threads.map(self._write, records))
+
+    def _write(self, record: Record) -> str:
+        run_id = self.open(record)
+        try:
+            self._complete(run_id, record)
+        except BaseException:
+            with suppress(MlflowException):
+                self.end(run_id, "FAILED", now())
+            raise
+        return run_id
 
     def artifact_uri(self, run_id: str) -> str:
         """Return where the artifacts of a run are."""
@@ -117,4 +129,7 @@ class ClientWriter:
             dataset = Dataset(**datasets.describe(record.data, self._source))
             tag = [InputTag(key, value) for key, value in datasets.CONTEXT.items()]
             inputs = [DatasetInput(dataset, tag)]
-            self._patience(lambda: self._client.log_inputs(run_id, datasets=inputs))
+            # MLflow fails where two requests at once bring a data set that it does not have yet.
+            with nullcontext() if dataset.digest in self._known else self._first:
+                self._patience(lambda: self._client.log_inputs(run_id, datasets=inputs))
+                self._known.add(dataset.digest)

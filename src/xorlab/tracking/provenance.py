@@ -1,10 +1,12 @@
 """Where a run comes from: the program and its user, the commit and uncommitted changes, the machine and versions."""
 
+import functools
 import getpass
 import importlib.metadata
 import os
 import platform
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +106,12 @@ def environment() -> dict[str, str]:
         "libc": " ".join(platform.libc_ver()).strip() or "not glibc",
         "machine": machine(),
     }
+
+
+@functools.cache
+def here() -> dict[str, str]:
+    """Return the tags of a run that this process trains: its environment, and its host, which changes no bits."""
+    return {**environment(), "host": socket.gethostname()}
 
 
 def machine() -> str:

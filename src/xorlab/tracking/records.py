@@ -82,6 +82,8 @@ class Record:
         The metric ``loss``: finite values (E,) and their steps, ascending.
     start, end
         Milliseconds since 1970; the moment the record is made unless told.
+    loss_times
+        Milliseconds since 1970, of the first and the last loss; `start` and `end` unless told.
     status
         FINISHED, FAILED or KILLED.
     artifacts
@@ -98,6 +100,7 @@ class Record:
     losses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     start: int = field(default_factory=now)
     end: int = field(default_factory=now)
+    loss_times: tuple[float, float] | None = None
     status: str = "FINISHED"
     data: Data | None = None
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
@@ -110,8 +113,9 @@ class Record:
             raise ValueError(f"losses and metrics must be finite; got others in {self.name}")
 
     def curve(self) -> list[MetricRow]:
-        """Return the metric ``loss``, its times spread evenly from start to end."""
-        times = np.linspace(self.start, self.end, len(self.epochs)).astype(np.int64)
+        """Return the metric ``loss``, its times spread evenly over `loss_times`."""
+        first, last = self.loss_times or (self.start, self.end)
+        times = np.linspace(first, last, len(self.epochs)).astype(np.int64)
         return list(zip(repeat("loss"), self.losses.tolist(), times.tolist(), self.epochs.tolist(), strict=False))
 
     def values(self) -> list[MetricRow]:

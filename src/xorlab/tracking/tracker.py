@@ -60,7 +60,7 @@ class Tracker:
         self.experiment_id = store.experiment_id(uri, experiment)
         folder = folder or provenance.checkout()
         context = {**provenance.started_by(), **provenance.commit(folder)}
-        self._tags = {**context, **provenance.environment()}
+        self._tags = {**context, **provenance.here()}
         dirty = context.get(provenance.DIRTY) == "true"
         self._diff = {DIFF: passwords.redacted(provenance.uncommitted_changes(folder)).encode()} if dirty else {}
         source = {key: value for key, value in context.items() if key.startswith("mlflow.")}
