@@ -19,6 +19,7 @@ SECTIONS = {
     "logging": "Logging",
     "servers": "Servers",
     "composition": "Composition",
+    "stages": "Stages of a sweep",
     "commands": "Whole commands",
 }
 """The heading of each section, by the module of `benchmarks` that measures it."""
@@ -49,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write:
         before = PAGE.read_text() if PAGE.exists() else ""
         PAGE.write_text(page(before, measured))
+        if "stages" in options.sections:
+            import_module("benchmarks.stages").draw(PAGE.parent)
     return 0
 
 

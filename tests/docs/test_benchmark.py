@@ -5,7 +5,7 @@ import pytest
 
 import benchmark
 from baselines import BASELINES, problem
-from benchmarks import commands, kernel, timing
+from benchmarks import commands, kernel, stages, timing
 from markdown_table import table
 from xorlab.numerics.training import train
 
@@ -112,3 +112,12 @@ def test_a_quick_measurement_is_not_written(capsys):
     with pytest.raises(SystemExit, match="2"):
         benchmark.main(["--quick", "--write"])
     assert "leave out --quick or --write" in capsys.readouterr().err
+
+
+def test_the_stages_of_a_sweep_add_up_to_its_processor_time():
+    body = stages.measure(quick=True)
+    (costs,) = stages.measured(stages.QUICK).values()
+    assert set(costs) == set(stages.STAGES)
+    assert all(seconds > 0.0 for seconds in costs.values())
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in body.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[1:] if not row[0].startswith("-")] == [*stages.STAGES, "all"]
