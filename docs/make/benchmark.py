@@ -16,6 +16,7 @@ from xorlab.errors import XorlabError
 PAGE = Path(__file__).resolve().parents[1] / "performance.md"
 SECTIONS = {
     "kernel": "Training",
+    "processor_time": "Training in processor time",
     "logging": "Logging",
     "servers": "Servers",
     "composition": "Composition",

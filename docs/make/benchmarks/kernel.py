@@ -1,6 +1,7 @@
 """Training time per run and epoch, beside other ways to train the same networks."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -38,7 +39,7 @@ def measure(*, quick: bool) -> str:
         "Nanoseconds per run and epoch, and the ratio to xorlab's time. Full-batch gradient descent on the "
         "cross-entropy, ReLU, float64, with every epoch's loss kept. Drawing the weights and compiling are not timed. "
         "A baseline that trains one network at a time is timed on one run. `all` threads means one for each core.",
-        *[f"### {name}\n\n{_table(found, list(epochs))}" for name, found in measured.items()],
+        *[f"### {name}\n\n{compared(found, list(epochs))}" for name, found in measured.items()],
         slower(measured),
         _two_processes(quick=quick),
     ]
@@ -73,13 +74,19 @@ def ours(runs: list[RunSpec]) -> Training:
 
 
 def times(
-    hidden: tuple[int, ...], runs: int, epochs: Mapping[int, int], baselines: Mapping[str, Baseline], repeats: int
+    hidden: tuple[int, ...],
+    runs: int,
+    epochs: Mapping[int, int],
+    baselines: Mapping[str, Baseline],
+    repeats: int,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Times:
     """Time R runs of one network; a baseline that trains one network at a time gets one run."""
     many, one = specs(hidden, runs, epochs[runs]), specs(hidden, 1, epochs[1])
     work = {name: baseline.prepare(problem(one if baseline.alone else many)) for name, baseline in baselines.items()}
     work[OURS] = ours(many)
-    seconds = medians({name: lambda train=train: train for name, train in work.items()}, repeats)
+    seconds = medians({name: lambda train=train: train for name, train in work.items()}, repeats, clock)
     alone = {name for name, baseline in baselines.items() if baseline.alone}
     total = {name: epochs[1] if name in alone else runs * epochs[runs] for name in seconds}
     return {(name, runs): value / total[name] * 1e9 for name, value in seconds.items()}
@@ -99,7 +106,8 @@ def slower(measured: Mapping[str, Times]) -> str:
     return "\n".join(["Faster than xorlab, and how many times as fast:", "", *listed])
 
 
-def _table(found: Times, counts: list[int]) -> str:
+def compared(found: Times, counts: list[int]) -> str:
+    """Return a table of the contenders against xorlab, the fastest first."""
     threads = {OURS: "1", **{name: baseline.threads for name, baseline in BASELINES.items()}}
     names = sorted({name for name, _ in found}, key=lambda name: found[name, counts[-1]])
     rows = [

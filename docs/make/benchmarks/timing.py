@@ -8,7 +8,9 @@ Contender = Callable[[], Callable[[], object]]
 """Prepares its work outside the timing, and returns the work to time."""
 
 
-def medians(contenders: Mapping[str, Contender], repeats: int) -> dict[str, float]:
+def medians(
+    contenders: Mapping[str, Contender], repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Return each contender's median time in seconds over several rounds; in each round all contenders run in turn.
 
     So whatever slows the machine for a while slows all of them.
@@ -17,9 +19,9 @@ def medians(contenders: Mapping[str, Contender], repeats: int) -> dict[str, floa
     for _ in range(repeats):
         for name, contender in contenders.items():
             work = contender()
-            start = time.perf_counter()
+            start = clock()
             work()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: median(values) for name, values in seconds.items()}
 
 
