@@ -49,7 +49,7 @@ def measure(*, quick: bool) -> str:
     rows.append(["all", "", *[digits(sum(costs[R].values()) / R * 1e6, 2) for R in costs]])
     text = (
         f"Microseconds of processor time per run of `train.py -m seed=0..N {' '.join(WORDS)}` into a SQLite store that "
-        "exists, each size in a process of its own. Other work on the machine changes it less than it changes the clock. "
+        "exists, each size in a process of its own. Other work on the machine changes it less than clock time. "
         "Without `workers=1` training and diagnosis are shared among the cores."
     )
     head = ["", "", *[f"R = {R:,}" for R in costs]]
