@@ -108,12 +108,12 @@ def environment() -> dict[str, str]:
     }
 
 
-@functools.cache
 def here() -> dict[str, str]:
     """Return the tags of a run that this process trains: its environment, and its host, which changes no bits."""
     return {**environment(), "host": socket.gethostname()}
 
 
+@functools.cache
 def machine() -> str:
     """Name the system, the processor, and the widest instructions that NumPy uses on it."""
     cpuinfo = Path("/proc/cpuinfo")
