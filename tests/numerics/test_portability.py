@@ -34,7 +34,7 @@ NATIVE = {
     **dict.fromkeys(("_logarithmic", "_Loop"), "counts"),
 }
 """Functions, and tables of modules, that may use it in numerics and components, and why."""
-EVERY = 20
+EVERY = 60
 """The tests train one of so many runs on record."""
 
 

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,9 @@ def at(monkeypatch):
     write, count = Results.write, 0
 
     def plan(number, fault):
+        nonlocal count
+        count = 0
+
         def disturbed(self, chunk):
             nonlocal count
             if count == number:
@@ -92,6 +96,40 @@ def test_a_sweep_outlives_a_restart_of_postgresql(sweep, at, undisturbed, tmp_pa
         assert rows(uri) == undisturbed
         assert f"{uri} does not answer; trying again for a minute\n{uri} answers again" in capsys.readouterr().err
         store.engine(uri).dispose()
+
+
+def test_a_sweep_outlives_a_tracking_server_that_goes_away(sweep, at, undisturbed, store_uri, monkeypatch, capsys):
+    monkeypatch.setattr(patience, "BACKOFF", (0.05, 0.1, 0.2, 0.4, 0.8, 1.6))
+    uri, folder = store_uri, Path(store_uri.removeprefix("sqlite:///")).parent
+    with servers.mlflow_server(uri, folder) as address, servers.line(address) as line:
+        # One in 23 answers is lost: what was asked for has been done, and is asked for again.
+        at(0, lambda: setattr(line, "loses", 23))
+        sweep(line.address, experiment="lossy")
+        assert rows(address, "lossy") == undisturbed
+        assert "answers again" in capsys.readouterr().err
+        line.loses = 0
+
+        def away() -> None:
+            line.cut = True
+            threading.Timer(0.5, lambda: setattr(line, "cut", False)).start()
+
+        at(1, away)
+        sweep(line.address, experiment="back")
+        assert rows(address, "back") == undisturbed
+        assert f"{line.address} does not answer; trying again for a minute" in capsys.readouterr().err
+
+        at(1, lambda: setattr(line, "cut", True))
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match="must name a store that works"):
+            sweep(line.address, experiment="gone")
+        assert time.monotonic() - begun < 60
+        assert (
+            "2 of 6 runs are finished and recorded; to train the rest: python train.py -m … sweep="
+            in capsys.readouterr().err
+        )
+        line.cut = False
+        sweep(line.address, experiment="gone", sweep="latest")
+        assert rows(address, "gone") == undisturbed
 
 
 def test_a_locked_file_is_waited_for_and_said_so(sweep, at, undisturbed, store_uri, monkeypatch, capsys):
