@@ -134,7 +134,7 @@ def test_a_sweep_outlives_a_tracking_server_that_goes_away(sweep, at, undisturbe
 
 def test_a_locked_file_is_waited_for_and_said_so(sweep, at, undisturbed, store_uri, monkeypatch, capsys):
     monkeypatch.setattr(store, "SILENT", 0.2)
-    store._engine.cache_clear()
+    store.engine(store_uri).dispose()  # the next connection waits as long as that
     path = store_uri.removeprefix("sqlite:///")
 
     def locked(*, exclusive: bool) -> None:
@@ -148,7 +148,7 @@ def test_a_locked_file_is_waited_for_and_said_so(sweep, at, undisturbed, store_u
     said = f"{path} is locked by another program; waiting for it for up to 60 s\n"
     assert capsys.readouterr().err == said
     assert rows(store_uri) == undisturbed
-    at(4, lambda: locked(exclusive=False))
+    at(1, lambda: locked(exclusive=False))
     sweep(store_uri)
     assert said in capsys.readouterr().err
     monkeypatch.setattr(patience, "LOCKED", 0.5)
