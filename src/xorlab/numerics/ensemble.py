@@ -158,8 +158,9 @@ class Ensemble:
 
     def _data(self) -> tuple[Array, Array]:
         """Return X (N, D) and y (N,) if all runs share them, otherwise (N, D, R') and (N, R')."""
+        first = self.specs[0]
+        if all(spec.data == first.data for spec in self.specs):
+            return datasets.load(first.data, first.numerics)
         pairs = [datasets.load(spec.data, spec.numerics) for spec in self.specs]
-        if len({spec.data for spec in self.specs}) == 1:
-            return pairs[0]
         X, y = (np.stack(arrays, axis=-1) for arrays in zip(*pairs, strict=True))
         return pad(X), pad(y)

@@ -57,16 +57,22 @@ def chunk(spec: RunSpec) -> int:
     return min(int(np.clip(CACHE // per_run, 64, 4096)), most) // PAD * PAD
 
 
-def draw(spec: RunSpec) -> tuple[dict[str, Array], RandomState]:
-    """Draw a run's initial parameters; the stream that is returned goes on to shuffle its samples."""
-    rng = ARITHMETICS[spec.numerics].random(spec.seed)
-    initial = initialize(spec.init, spec.units, rng)
+def draw(spec: RunSpec, *, stream: RandomState | None = None) -> tuple[dict[str, Array], RandomState]:
+    """Draw a run's initial parameters; the stream that is returned goes on to shuffle its samples.
+
+    A `stream` of these numerics that is given is seeded again and used: making one takes thirty times as long.
+    """
+    if stream is None:
+        stream = ARITHMETICS[spec.numerics].random(spec.seed)
+    else:
+        stream.seed(spec.seed)
+    initial = initialize(spec.init, spec.units, stream)
     if not spec.arch.bias:
         biases = {name: array for name, array in initial.items() if name.startswith("b")}
         if spec.init.name == "file" and any(array.any() for array in biases.values()):
             raise SpecError(f"{spec.init.path} must hold no biases other than 0 for arch.bias=false; got some")
         initial |= {name: np.zeros_like(array) for name, array in biases.items()}
-    return initial, rng
+    return initial, stream
 
 
 def train(
@@ -93,11 +99,9 @@ def train(
     if len({shape(spec) for spec in specs}) != 1:
         raise ValueError("all runs of an ensemble must have one shape; got none or several")
     if initial is None:
-        draws = [draw(spec) for spec in specs]
-        streams = [rng for _, rng in draws]
-        initial = {name: np.stack([parameters[name] for parameters, _ in draws]) for name in draws[0][0]}
+        initial, streams = _draw_all(specs)
     else:
-        streams = [RandomState(spec.seed) for spec in specs]
+        streams = [RandomState(spec.seed) for spec in specs] if specs[0].shuffle else []
         _check_shapes(initial, len(specs), specs[0].units)
     loop = _Loop(specs, pack(initial, specs[0].units), streams)
     with kernel():
@@ -114,6 +118,23 @@ def train(
         final_loss=loop.final_loss,
         logits=logits,
     )
+
+
+def _draw_all(specs: Sequence[RunSpec]) -> tuple[dict[str, Array], list[RandomState]]:
+    """Draw the initial parameters of R runs, and the streams of those that shuffle their samples.
+
+    Runs that do not shuffle share a stream, and those of one seed and one scheme share what is drawn.
+    """
+    if specs[0].shuffle:
+        draws, which = [draw(spec) for spec in specs], np.arange(len(specs))
+    else:
+        stream = ARITHMETICS[specs[0].numerics].random(0)
+        alike = grouped((spec.init, spec.seed) for spec in specs)
+        draws, which = [draw(specs[runs[0]], stream=stream) for runs in alike], np.empty(len(specs), dtype=np.intp)
+        for number, runs in enumerate(alike):
+            which[runs] = number
+    initial = {name: np.stack([parameters[name] for parameters, _ in draws])[which] for name in draws[0][0]}
+    return initial, [rng for _, rng in draws]
 
 
 def _check_shapes(initial: dict[str, Array], R: int, units: tuple[int, ...]) -> None:
@@ -155,8 +176,8 @@ class _Loop:
         """Train the live runs for some epochs, record those that stopped, and return how many epochs are done."""
         B = int(min(BLOCK, self._limits[self.live].min() - self._done))
         before = self._ensemble.snapshot()
-        streams = [self._streams[run] for run in self.live]
-        drawn = orders(streams, B, self._samples) if self._ensemble.shuffled else None
+        shuffled = self._ensemble.shuffled
+        drawn = orders([self._streams[run] for run in self.live], B, self._samples) if shuffled else None
         rows = np.empty((B + 1, self._ensemble.theta.shape[1]))
         measured = {name: np.empty_like(rows[:B]) for name in self._goals}
         self._ensemble.epochs(rows[:B], drawn, measured)

@@ -19,7 +19,7 @@ from decimal import Context, Decimal, localcontext
 from functools import cache, partial
 from itertools import accumulate, repeat
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
@@ -373,6 +373,11 @@ class PortableState(RandomState):
     """
 
     _spare: float | None = None
+
+    def seed(self, seed: Any = None) -> None:
+        """Start again from a seed."""
+        super().seed(seed)
+        self._spare = None
 
     def standard_normal(self, size: tuple[int, ...]) -> Array:  # type: ignore[override]
         """Draw an array of this shape by the polar method (Marsaglia & Bray), in the order of NumPy's."""
