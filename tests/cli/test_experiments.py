@@ -78,6 +78,12 @@ def test_an_experiment_names_its_command(name):
     assert command in (f"# python train.py experiment={name}", f"# python train.py -m experiment={name}")
 
 
+def test_the_fates_are_a_product_of_a_million_runs(tmp_path):
+    done = commands.call("train.py", "-m", "experiment=fates", "plan=true", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^ +asked +1,048,576$", done.stdout, re.MULTILINE)
+
+
 def test_the_notebooks_experiment_is_the_default_run():
     assert split(composed("experiment=notebook"))[0] == RunSpec()
 
@@ -101,13 +107,13 @@ def test_how_many_jobs_an_experiment_has(name, jobs):
     assert len(combinations(OverridesParser.create().parse_overrides(params(name)))) == jobs
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in ("notebook", "card")])
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in ("notebook", "card", "fates")])
 def test_a_study_has_at_least_two_hundred_seeds_a_cell(name):
     seeds = next(line for line in params(name) if line.startswith("seed="))
     assert len(combinations(OverridesParser.create().parse_overrides([seeds]))) >= 200
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "notebook"])
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in ("notebook", "fates")])
 def test_every_run_of_an_experiment_is_valid(name, tmp_path):
     """The plan composes and checks each run, here of one seed."""
     done = commands.call("train.py", "-m", f"experiment={name}", "seed=3", "plan=true", folder=tmp_path)

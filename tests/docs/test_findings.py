@@ -17,7 +17,7 @@ from answers.studies import Studies
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "findings.md"
-STUDIES = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")} - {"notebook", "card"}
+STUDIES = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")} - {"notebook", "card", "fates"}
 SMALL = ["seed=0..11", "epochs=2000"]
 
 

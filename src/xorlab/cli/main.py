@@ -14,6 +14,7 @@ COMMANDS = {
     "verify": "train a recorded run again and compare every loss",
     "weights": "write a run's weights to a file, for NumPy, PyTorch or Keras",
     "mechanism": "draw how runs learn",
+    "fates": "draw what became of every run of a grid",
     "sweeps": "list sweeps, or follow one",
     "ui": "serve MLflow's UI",
 }
