@@ -129,5 +129,5 @@ def _marks(values: Array, *, geometric: bool) -> Array:
         steps = (1, 2, 5) if high < 2000.0 * low else (1,)
         found = np.array([step * 10.0**power for power in decades for step in steps])
     else:
-        found = matplotlib.ticker.MaxNLocator(5).tick_values(low, high)
+        found = np.asarray(matplotlib.ticker.MaxNLocator(5).tick_values(low, high))
     return np.asarray(found[(found >= low * (1 - 1e-9 * np.sign(low))) & (found <= high * (1 + 1e-9 * np.sign(high)))])
