@@ -48,7 +48,8 @@ def test_the_command_counts_and_draws_every_run(trained, found):
     assert len(found.counts) >= 4
     for name, count in found.counts.items():
         assert f"{count:>10,}  {words.phrase(name)}\n" in said
-    (path,) = (folder / "outputs" / "fates").iterdir()
+    (path,) = (folder / "outputs" / "fates").glob("*.png")
+    assert path.with_suffix(".html").resolve().as_uri() in said
     assert str(path.relative_to(folder)) in said
     colours = Image.open(io.BytesIO(path.read_bytes())).convert("RGB").getcolors(2**24)
     shown = pixels(found.codes, found.names, found.epochs, length=300).reshape(-1, 3)

@@ -34,7 +34,7 @@ def _map(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         _train(options)
     from xorlab import figures
     from xorlab.diagnosis.fates import phrase
-    from xorlab.report import fates
+    from xorlab.report import explorer, fates
 
     found = fates.read(options.sweep or "latest", options.uri, experiment=options.experiment)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,9 @@ def _map(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     path.write_bytes(figures.png(found.figure()))
     for name, count in found.counts.items():
         print(f"{count:>10,}  {phrase(name)}")
-    print(path)
+    page = path.with_suffix(".html")
+    page.write_text(explorer.render(found), encoding="utf-8")
+    print(f"{path}\nTo explore it, open {page.resolve().as_uri()}")
     return 0
 
 

@@ -1,5 +1,6 @@
 """A map of fates: every run of a grid as a pixel, its fate by the colour, its epoch of converging by the lightness."""
 
+import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -10,6 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
+from PIL import Image
 
 from xorlab.diagnosis.fates import phrase
 from xorlab.diagnosis.outcomes import percent
@@ -49,6 +51,13 @@ def pixels(codes: NDArray[np.uint8], names: Sequence[str], epochs: Array, *, len
     late = np.log1p(np.nan_to_num(epochs)) / np.log1p(length)
     light = np.where(np.isnan(epochs), 0.0, LIGHTEST * late.clip(0.0, 1.0))[..., None]
     return np.asarray(np.rint(255 * (ground + light * (1.0 - ground))), dtype=np.uint8)
+
+
+def image_png(codes: NDArray[np.uint8], names: Sequence[str], epochs: Array, *, length: int) -> bytes:
+    """Return the bytes of a PNG file with a pixel for each run and nothing else, as for `pixels`; the top row first."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels(codes, names, epochs, length=length)[::-1]).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
 
 
 @matplotlib.rc_context(STYLE)

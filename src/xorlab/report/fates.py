@@ -46,12 +46,17 @@ class FateMap:
         found = np.bincount(self.codes.ravel(), minlength=len(self.names))
         return dict(zip(self.names, found.tolist(), strict=True))
 
+    @property
+    def title(self) -> str:
+        """What all runs have in common."""
+        first = self.sweep.product.first
+        return title(first).replace(f" lr={first.lr:g}", "")
+
     def figure(self) -> Figure:
         """Draw the map."""
         axes = {axis.key: _numbers(axis) for axis in (self.x, self.y)}
-        heading = title(self.sweep.product.first).replace(f" lr={self.sweep.product.first.lr:g}", "")
         length = self.sweep.product.first.epochs
-        return draw(self.codes, self.counts, self.epochs, axes, title=heading, length=length)
+        return draw(self.codes, self.counts, self.epochs, axes, title=self.title, length=length)
 
 
 def read(name: str, uri: str | None = None, *, experiment: str = "xorlab") -> FateMap:
