@@ -95,7 +95,7 @@ def draw(
         Patch(
             facecolor=fate_colour(name),
             edgecolor="#777777",
-            label=f"{phrase(name)}: {count:,} ({percent(count / runs)} %)",
+            label=f"{phrase(name)}: {count:,} ({_share(count / runs)})",
         )
         for name, count in counts.items()
         if count
@@ -103,6 +103,10 @@ def draw(
     said = f"{runs:,} runs of up to {length:,} epochs; of those that converged, the darker the sooner"
     legend(figure, handles, title=said)
     return figure
+
+
+def _share(rate: float) -> str:
+    return "under 0.1 %" if rate < 0.001 else f"{percent(rate)} %"
 
 
 def _ticks(ax: Axes, side: str, key: str, values: Sequence[float]) -> None:

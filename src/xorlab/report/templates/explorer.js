@@ -38,7 +38,8 @@
     const own = [...curves.subarray(n * K, n * K + K)].filter((value) => value < 255);
     const place = (value, at) => `${10 + 300 * at / Math.max(K - 1, 1)},${110 - 100 * value / 254}`;
     svg.innerHTML = `<rect x="10" y="10" width="300" height="100" fill="none" stroke="#999"/>
-      <polyline points="${own.map(place).join(" ")}" fill="none" stroke="#08386f" stroke-width="2"/>`;
+      <polyline points="${own.map(place).join(" ")}" fill="none" stroke="#08386f" stroke-width="2"/>`
+      + own.map(place).map((point) => point.split(",")).map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="3" fill="#08386f"/>`).join("");
     document.getElementById("kept").textContent = K ? about.kept : "This sweep keeps no losses at shared epochs.";
   }
   function go(newX, newY) {

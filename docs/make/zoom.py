@@ -1,0 +1,106 @@
+"""Film a zoom into the map of fates: find a point where two fates meet, and halve the span in every frame.
+
+    python docs/make/zoom.py
+
+It writes docs/fates/zoom.gif, and docs/fates/zoom.md with the command of each frame. A frame's runs are those of its
+command, trained here without a record.
+"""
+
+import argparse
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from xorlab.cli.fates import grid
+from xorlab.diagnosis import fates
+from xorlab.diagnosis.verdict import Verdict, diagnose
+from xorlab.figures.fate_map import pixels
+from xorlab.numerics import training
+from xorlab.spec import ArchSpec, InitSpec, RunSpec
+
+FOLDER = Path(__file__).resolve().parents[1] / "fates"
+STD, LOW, HIGH = 0.05, 2.9, 4.0
+"""The line on which the point is searched: an initial scale, and learning rates with many changes of fate between."""
+POINTS = 64
+"""Learning rates that are tried at a time."""
+LENGTH = 1000
+
+
+def main() -> None:
+    """Write the film and the page of its commands."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=31, help="each of half the span of the one before (%(default)s)")
+    parser.add_argument("--side", type=int, default=96, help="networks across and upwards (%(default)s)")
+    options = parser.parse_args()
+    lr = boundary()
+    spans = [3.0 / 2.0**frame for frame in range(options.frames)]
+    images = [frame(options.side, lr, span) for span in spans]
+    FOLDER.mkdir(exist_ok=True)
+    last = [200] * (len(images) - 1) + [2000]
+    images[0].save(FOLDER / "zoom.gif", save_all=True, append_images=images[1:], duration=last, loop=0)
+    commands = [f"xorlab fates --width {options.side} --centre {lr!r},{STD!r} --span {span!r}" for span in spans]
+    text = "\n".join(["# The frames of the zoom", "", "`python docs/make/zoom.py` writes this page.", "", "```"])
+    (FOLDER / "zoom.md").write_text("\n".join([text, *commands, "```", ""]))
+
+
+def boundary() -> float:
+    """Find a learning rate at which the fate changes, to the last bits that a zoom needs.
+
+    Of the places between neighbours of different fates, the one nearest the middle is searched in turn.
+    """
+    low, high = LOW, HIGH
+    while high - low > 1e-14 * high:
+        tried = np.linspace(low, high, POINTS)
+        names = [fates.fate(verdict.outcome, verdict.cause) for verdict in judged(tried, [STD])]
+        changes = [place for place, (one, other) in enumerate(pairwise(names)) if one != other]
+        if not changes:
+            break
+        place = min(changes, key=lambda each: abs(each - POINTS / 2))
+        low, high = float(tried[place]), float(tried[place + 1])
+    return 0.5 * (low + high)
+
+
+def frame(side: int, lr: float, span: float) -> Image.Image:
+    """Train the runs of a frame and colour them."""
+    shown = coloured(side, (lr, STD), span)
+    return Image.fromarray(shown).resize((4 * side, 4 * side), Image.Resampling.NEAREST)
+
+
+def coloured(side: int, centre: tuple[float, float], span: float, **settings: Any) -> np.ndarray:
+    """Train the runs of a map, and return its colours (side, side, 3), the top row first."""
+    scales, rates = (np.geomspace(*ends(line), side) for line in grid(side, side, centre, span))
+    verdicts = judged(rates, scales, **settings)
+    became = [fates.fate(verdict.outcome, verdict.cause) for verdict in verdicts]
+    names = fates.ordered(became)
+    codes = np.array([names.index(name) for name in became], dtype=np.uint8).reshape(side, side)
+    found = [np.nan if verdict.epochs_to_converge is None else verdict.epochs_to_converge for verdict in verdicts]
+    return pixels(codes, names, np.array(found).reshape(side, side), length=LENGTH)[::-1]
+
+
+def ends(line: str) -> tuple[float, float]:
+    """Return the ends of an axis as it is typed."""
+    low, high, _ = line.partition("(")[2].rstrip(")").split(",")
+    return float(low), float(high)
+
+
+def judged(rates: np.ndarray, scales: np.ndarray | list[float], *, seed: int = 1, **arch: Any) -> list[Verdict]:
+    """Train every combination, learning rate fastest, with the settings of experiment=fates unless others are given."""
+    inits = [InitSpec(std=float(std)) for std in scales]
+    specs = [
+        RunSpec(arch=ArchSpec(**arch), init=init, lr=float(lr), seed=seed, epochs=LENGTH, target_loss=0.05)
+        for init in inits
+        for lr in rates
+    ]
+    size = training.chunk(specs[0])
+    return [
+        verdict
+        for start in range(0, len(specs), size)
+        for verdict in diagnose(training.train(specs[start : start + size]))
+    ]
+
+
+if __name__ == "__main__":
+    main()
