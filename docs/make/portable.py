@@ -26,6 +26,14 @@ FUNCTIONS = {
     "log1p": (portable.log1p, mpmath.log1p, (-0.3, 1.0)),
     "tanh": (portable.tanh, mpmath.tanh, (-20.0, 20.0)),
     "erf": (portable.erf, mpmath.erf, (-6.5, 6.5)),
+    "normal_cdf": (portable.normal_cdf, mpmath.ncdf, (-1.0, 9.0)),
+    "logistic": (portable.logistic, lambda z: 1 / (1 + mpmath.exp(-z)), (-708.0, 40.0)),
+    "softplus": (
+        lambda z, out: portable.softplus(z, out, np.empty_like(z)),
+        lambda z: mpmath.log1p(mpmath.exp(z)),
+        (-708.0, 40.0),
+    ),
+    "log": (lambda x, out: lambda: np.copyto(out, [portable.log(each) for each in x.tolist()]), mpmath.log, (0.0, 1.0)),
 }
 """Each function, mpmath's, and the interval to compare over."""
 EPOCHS = {1: 1_000, 30: 500, 1_000: 60, 10_000: 12}
