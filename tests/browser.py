@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 PATIENCE = 60_000
 """Milliseconds that anything may take to appear, on a machine that is busy."""
@@ -20,8 +20,12 @@ KNOWN = (
 )
 """What MLflow's own UI has for errors."""
 
-CLOSED = "if (self === top) localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
-"""MLflow's assistant stays closed, as for one who has closed it once."""
+NEW = """if (self === top && !sessionStorage.getItem('opened')) {
+    sessionStorage.setItem('opened', 'yes');
+    localStorage.clear();
+    localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+}"""
+"""A page remembers nothing of others. MLflow's assistant stays closed, as for one who has closed it once."""
 
 
 @contextmanager
@@ -36,18 +40,24 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def sound_page(browser: Browser, *, width=1900, height=1300) -> Iterator[Page]:
-    """Open a page of a new visitor; fail at the end if it had errors or asked for what is not on this machine."""
+def visitor(browser: Browser, *, width=1900, height=1300) -> Iterator[BrowserContext]:
+    """Begin a visit; pages of one visit share what the browser has loaded and compiled."""
+    with browser.new_context(viewport={"width": width, "height": height}) as context:
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(NEW)
+        yield context
+
+
+@contextmanager
+def sound_page(context: BrowserContext) -> Iterator[Page]:
+    """Open a page; fail at the end if it had errors or asked for what is not on this machine."""
     errors = []
-    context = browser.new_context(viewport={"width": width, "height": height})
-    context.set_default_timeout(PATIENCE)
-    context.add_init_script(CLOSED)
     page = context.new_page()
     page.on("console", lambda said: errors.append(f"{said.text} {said.location}") if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda asked: None if _is_here(asked.url) else errors.append(f"asked for {asked.url}"))
     yield page
-    context.close()
+    page.close()
     wrong = [error for error in errors if not any(known in error for known in KNOWN)]
     assert not wrong, "\n".join(wrong)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from browser import CHROMIUM, chromium, sound_page
+from browser import CHROMIUM, chromium, sound_page, visitor
 from servers import interface
 from xorlab import runs
 
@@ -35,15 +35,15 @@ def address(uri):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
+def visit():
+    with chromium() as browser, visitor(browser) as begun:
+        yield begun
 
 
 @pytest.fixture
-def page(browser, address):
+def page(visit, address):
     """A page at the address that the script said."""
-    with sound_page(browser) as opened:
+    with sound_page(visit) as opened:
         opened.goto(address)
         opened.get_by_text("matching runs").wait_for()
         yield opened
@@ -56,13 +56,14 @@ def table(uri):
 
 
 @pytest.fixture
-def sweep(page, address, uri):
+def sweep(visit, address, uri):
     """The page of the sweep's parent run."""
     parent = runs.sweeps(uri)["run_id"][0]
     root, _, query = address.partition("?")
-    page.goto(f"{root}/{parent}?{query.partition('&')[0]}")
-    page.get_by_role("heading", name="sweep of lr, seed: 10 runs").wait_for()
-    return page
+    with sound_page(visit) as opened:
+        opened.goto(f"{root}/{parent}?{query.partition('&')[0]}")
+        opened.get_by_role("heading", name="sweep of lr, seed: 10 runs").wait_for()
+        yield opened
 
 
 CELLS = """() => {

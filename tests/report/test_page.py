@@ -28,7 +28,8 @@ def opened(chromium, page_file):
     with ExitStack() as stack:
 
         def at(width):
-            page = stack.enter_context(browser.sound_page(chromium, width=width))
+            visit = stack.enter_context(browser.visitor(chromium, width=width))
+            page = stack.enter_context(browser.sound_page(visit))
             page.goto(page_file.as_uri())
             return page
 
