@@ -52,7 +52,8 @@ def opened(chromium, made):
     with ExitStack() as stack:
 
         def at(width):
-            page = stack.enter_context(browser.sound_page(chromium, width=width))
+            visit = stack.enter_context(browser.visitor(chromium, width=width))
+            page = stack.enter_context(browser.sound_page(visit))
             page.goto(made[1].as_uri())
             page.locator("body[data-ready=true]").wait_for()
             return page
