@@ -7,15 +7,19 @@ from functools import partial
 from threading import Lock
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
 
 from xorlab.tracking import artifacts, datasets
 from xorlab.tracking.patience import Patience
 from xorlab.tracking.records import Record, now
 
-PARALLEL = 8
-"""Runs that are sent to a tracking server at once; MLflow keeps ten connections."""
+PARALLEL = 4
+"""Runs that are sent to a tracking server at once.
+
+MLflow's server holds two connections to its database for each call of `log_batch`, and has 15 for each of its
+processes. Calls that together take all of them with their first wait for each other, until the server gives up.
+"""
 
 
 class ClientWriter:
@@ -45,49 +49,58 @@ class ClientWriter:
 
     def open(self, record: Record) -> str:
         """Write a run as RUNNING, with its params, tags and data set, and return its id."""
+        run_id = str(self._created(record).run_id)
+        self._fill(run_id, record)
+        return run_id
+
+    def _created(self, record: Record) -> RunInfo:
+        """Create a run, once, with its tags."""
         tried = False
 
-        def create() -> str:
+        def create() -> RunInfo:
             nonlocal tried
             # Where the server went away before its answer came, the run may be there.
             found = self._begun(record) if tried else None
             tried = True
-            return found or self._created(record)
+            if found:
+                return found
+            tags = dict(record.tags)
+            run = self._client.create_run(self._experiment_id, start_time=record.start, tags=tags, run_name=record.name)
+            return run.info
 
-        run_id = self._patience(create)
-        self._describe(run_id, record)
-        return run_id
+        return self._patience(create)
 
-    def _created(self, record: Record) -> str:
-        tags = dict(record.tags)
-        run = self._client.create_run(self._experiment_id, start_time=record.start, tags=tags, run_name=record.name)
-        return str(run.info.run_id)
-
-    def _begun(self, record: Record) -> str | None:
-        """Return the id of a run that was opened for this record."""
+    def _begun(self, record: Record) -> RunInfo | None:
+        """Return a run that was opened for this record."""
         condition = f"attributes.status = 'RUNNING' and attributes.start_time = {record.start}"
         for run in self._client.search_runs([self._experiment_id], condition):
             if record.tags.items() <= run.data.tags.items():
-                return str(run.info.run_id)
+                return run.info
         return None
 
     def close(self, run_id: str, record: Record) -> None:
         """Add the rest of `record` to an open run and end it. A tag is replaced, a param is not."""
-        self._describe(run_id, record)
-        self._complete(run_id, record)
+        self.describe(run_id, record)
+        self._complete(run_id, self.artifact_uri(run_id), record)
 
-    def _complete(self, run_id: str, record: Record) -> None:
-        if record.artifacts:
-            uri = self.artifact_uri(run_id)
-            self._patience(lambda: artifacts.write(uri, record.artifacts, tracking_uri=self._uri))
+    def _complete(self, run_id: str, uri: str, record: Record) -> None:
+        """Write what a run lacks besides its name and tags, its files to `uri`, and end it."""
+        self._patience(lambda: artifacts.write(uri, record.artifacts, tracking_uri=self._uri))
+        self._fill(run_id, record)
+        self.end(run_id, record.status, record.end)
+
+    def _fill(self, run_id: str, record: Record) -> None:
+        """Write the data set, the params and the metrics of a run."""
+        self._add_data(run_id, record)
+        params = [Param(key, value) for key, value in record.params.items()]
         metrics = [Metric(*row) for row in record.curve() + record.values()]
         # A point that is sent twice has the same time, and so is the same row.
-        self._patience(lambda: self._client.log_batch(run_id, metrics=metrics))
-        self.end(run_id, record.status, record.end)
+        self._patience(lambda: self._client.log_batch(run_id, metrics=metrics, params=params))
 
     def describe(self, run_id: str, record: Record) -> None:
         """Replace the name and these tags of an open run; MLflow does not let a param change."""
-        tags = [RunTag(key, value) for key, value in record.tags.items()]
+        # The name as a tag would take two more connections of the server's.
+        tags = [RunTag(key, value) for key, value in record.tags.items() if key != "mlflow.runName"]
         self._patience(lambda: self._client.update_run(run_id, name=record.name))
         self._patience(lambda: self._client.log_batch(run_id, tags=tags))
 
@@ -108,9 +121,10 @@ class ClientWriter:
         return list(self._threads.map(self._write, records))
 
     def _write(self, record: Record) -> str:
-        run_id = self.open(record)
+        created = self._created(record)
+        run_id = str(created.run_id)
         try:
-            self._complete(run_id, record)
+            self._complete(run_id, created.artifact_uri, record)
         except BaseException:
             with suppress(MlflowException):
                 self.end(run_id, "FAILED", now())
@@ -121,15 +135,13 @@ class ClientWriter:
         """Return where the artifacts of a run are."""
         return str(self._patience(lambda: self._client.get_run(run_id)).info.artifact_uri)
 
-    def _describe(self, run_id: str, record: Record) -> None:
-        params = [Param(key, value) for key, value in record.params.items()]
-        tags = [RunTag(key, value) for key, value in record.tags.items()]
-        self._patience(lambda: self._client.log_batch(run_id, params=params, tags=tags))
-        if record.data is not None:
-            dataset = Dataset(**datasets.describe(record.data, self._source))
-            tag = [InputTag(key, value) for key, value in datasets.CONTEXT.items()]
-            inputs = [DatasetInput(dataset, tag)]
-            # MLflow fails where two requests at once bring a data set that it does not have yet.
-            with nullcontext() if dataset.digest in self._known else self._first:
-                self._patience(lambda: self._client.log_inputs(run_id, datasets=inputs))
-                self._known.add(dataset.digest)
+    def _add_data(self, run_id: str, record: Record) -> None:
+        if record.data is None:
+            return
+        dataset = Dataset(**datasets.describe(record.data, self._source))
+        tag = [InputTag(key, value) for key, value in datasets.CONTEXT.items()]
+        inputs = [DatasetInput(dataset, tag)]
+        # MLflow fails where two requests at once bring a data set that it does not have yet.
+        with nullcontext() if dataset.digest in self._known else self._first:
+            self._patience(lambda: self._client.log_inputs(run_id, datasets=inputs))
+            self._known.add(dataset.digest)

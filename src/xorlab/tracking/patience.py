@@ -33,6 +33,8 @@ SILENT, LOCKED = 3, 60
 class Patience:
     """Tries again for a minute where a server goes away, and says so; after that once more at a time, until it answers.
 
+    Calls of several threads are tried again one after the other: a server that had too much to do gets less.
+
     Parameters
     ----------
     uri
@@ -42,35 +44,51 @@ class Patience:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._given_up = False
+        self._alone = threading.Lock()
 
     def __call__(self, attempt: Callable[[], T]) -> T:
         """Return what `attempt` returns; it may be called several times."""
-        deadline = None
-        for seconds in (*BACKOFF, None):
+        try:
+            found = attempt()
+        except Exception as error:
+            if not is_gone(error):
+                raise
+            with self._alone:
+                found = self._again(attempt, error)
+        self._given_up = False
+        return found
+
+    def _again(self, attempt: Callable[[], T], error: Exception) -> T:
+        """Try again at once, and then for a minute; `error` is what the first attempt raised."""
+        deadline, said = time.monotonic() + sum(BACKOFF), False
+        for seconds in (0, *BACKOFF):
+            if self._given_up or time.monotonic() > deadline:
+                break
+            if seconds and not said:
+                said = True
+                print(f"{shown(self._uri)} does not answer; trying again for a minute", file=sys.stderr)
+            if not _wait(seconds):
+                break
             try:
                 found = attempt()
-            except Exception as error:
-                if not is_gone(error):
+            except Exception as again:
+                if not is_gone(again):
                     raise
-                deadline = deadline or time.monotonic() + sum(BACKOFF)
-                if seconds is None or self._given_up or time.monotonic() > deadline or not self._wait(seconds):
-                    self._given_up = True
-                    raise
+                error = again
             else:
-                if deadline is not None:
+                if said:
                     print(f"{shown(self._uri)} answers again", file=sys.stderr)
-                self._given_up = False
                 return found
-        raise AssertionError
+        self._given_up = True
+        raise error
 
-    def _wait(self, seconds: float) -> bool:
-        """Wait for the next attempt; return False where the user has ended the work meanwhile."""
-        if seconds == BACKOFF[0]:
-            print(f"{shown(self._uri)} does not answer; trying again for a minute", file=sys.stderr)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and not interrupts.waiting():
-            time.sleep(0.1)
-        return not interrupts.waiting()
+
+def _wait(seconds: float) -> bool:
+    """Wait for the next attempt; return False where the user has ended the work meanwhile."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not interrupts.waiting():
+        time.sleep(0.1)
+    return not interrupts.waiting()
 
 
 def is_gone(error: BaseException) -> bool:

@@ -276,9 +276,10 @@ def _check_server(uri: str) -> None:
 
     from xorlab.tracking.server import without_user
 
-    # MLflow itself would try eight times, for minutes and in silence; `Patience` says so.
+    # MLflow itself would try eight times, for minutes and in silence; `Patience` says so. Its timeout of 120 s stays:
+    # a server waits up to 30 s for each connection to its database, and a call that it still works on must not be
+    # made again.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     try:
         urllib.request.urlopen(f"{without_user(uri)}/health", timeout=5).close()
     except urllib.error.HTTPError as error:
