@@ -1,0 +1,1 @@
+"""How docs/failure-rates.md is made: the rows, their counts, comparisons with other programs, and the page."""
