@@ -12,7 +12,7 @@ WIDTHS = (2, 3, 4, 8, 16)
 TARGETS = {"bce": 0.1, "mse": 0.04}
 """A run is solved, and stops, at this mean loss of four points. Then no output is further than 0.4 from its target.
 
-With bce a point's loss is at most 0.4, so p is at least exp(-0.4) = 0.67 on its side; with mse the error is at most 0.4.
+With bce no point has a loss above 0.4, so p is at least exp(-0.4) = 0.67 on its side. With mse no error is above 0.4.
 """
 
 
