@@ -88,12 +88,14 @@ class Line(http.server.ThreadingHTTPServer):
     ----------
     cut : whether nothing is passed on
     loses : every how many answers one is lost; 0 for none
+    lost : the requests whose answers were lost; no answer to the same request is lost twice
     """
 
     cut, loses, heard = False, 0, 0
 
     def __init__(self, address: str) -> None:
         super().__init__(("127.0.0.1", 0), _Passing)
+        self.lost: set[tuple[str, bytes]] = set()
         self.server_to = address.removeprefix("http://")
         self.address = f"http://127.0.0.1:{self.server_port}"
 
@@ -113,7 +115,8 @@ class _Passing(http.server.BaseHTTPRequestHandler):
         content = answer.read()
         connection.close()
         line.heard += 1
-        if line.loses and line.heard % line.loses == 0:
+        if line.loses and line.heard % line.loses == 0 and (self.path, body) not in line.lost:
+            line.lost.add((self.path, body))
             return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.headers["Content-Type"])

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from xorlab.tracking import artifacts, datasets
 from xorlab.tracking.patience import Patience
 from xorlab.tracking.records import Record, now
+from xorlab.tracking.sql_writer import valid_value
 
 PARALLEL = 4
 """Runs that are sent to a tracking server at once.
@@ -55,26 +56,27 @@ class ClientWriter:
 
     def _created(self, record: Record) -> RunInfo:
         """Create a run, once, with its tags."""
+        # MLflow's client cuts long values where it adds tags to a run, not where it creates one.
+        tags = {key: valid_value("tags", key, value) for key, value in record.tags.items()}
         tried = False
 
         def create() -> RunInfo:
             nonlocal tried
             # Where the server went away before its answer came, the run may be there.
-            found = self._begun(record) if tried else None
+            found = self._begun(record.start, tags) if tried else None
             tried = True
             if found:
                 return found
-            tags = dict(record.tags)
             run = self._client.create_run(self._experiment_id, start_time=record.start, tags=tags, run_name=record.name)
             return run.info
 
         return self._patience(create)
 
-    def _begun(self, record: Record) -> RunInfo | None:
-        """Return a run that was opened for this record."""
-        condition = f"attributes.status = 'RUNNING' and attributes.start_time = {record.start}"
+    def _begun(self, start: int, tags: Mapping[str, str]) -> RunInfo | None:
+        """Return the run that was created at `start` with these tags."""
+        condition = f"attributes.status = 'RUNNING' and attributes.start_time = {start}"
         for run in self._client.search_runs([self._experiment_id], condition):
-            if record.tags.items() <= run.data.tags.items():
+            if tags.items() <= run.data.tags.items():
                 return run.info
         return None
 
