@@ -121,6 +121,8 @@ class _Passing(http.server.BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.headers["Content-Type"])
         self.send_header("Content-Length", str(len(content)))
+        # Without it, a client that writes before it sees the connection close loses a request besides those of `loses`.
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
 
