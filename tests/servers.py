@@ -15,10 +15,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
+
+from xorlab.spec.options import EngineSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 SLURM = os.name == "posix" and os.geteuid() == 0 and all(map(shutil.which, ("munged", "slurmctld", "slurmd", "sbatch")))
@@ -211,6 +213,30 @@ def interface(uri: str) -> Iterator[str]:
             yield next(line.removeprefix("Open ").strip() for line in script.stdout if line.startswith("Open "))
         finally:
             script.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def dask_scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen, EngineSettings]]:
+    """Run a Dask scheduler; yield its process, and the settings of the engine that joins it."""
+    file = folder / "scheduler.json"
+    with _dask("scheduler", "--port=0", "--host=127.0.0.1", "--no-dashboard", f"--scheduler-file={file}") as process:
+        yield process, EngineSettings(name="dask", scheduler_file=str(file))
+
+
+def dask_worker(settings: EngineSettings) -> AbstractContextManager[subprocess.Popen]:
+    """Run a worker of a scheduler."""
+    flags = ("--no-nanny", "--nthreads=1", "--no-dashboard", f"--scheduler-file={settings.scheduler_file}")
+    return _dask("worker", *flags)
+
+
+@contextmanager
+def _dask(*words: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen([sys.executable, "-m", "dask", *words], stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

@@ -4,8 +4,8 @@
     python docs/make/engines.py local slurm engine.queue=short
 
 The 500 runs mix shapes, optimizers, learning rates, batches and arithmetics; some diverge. Each engine has a store of
-its own. Words with = are added to each command. `--own-slurm` starts a SLURM cluster of this machine alone; it needs
-SLURM and munge, and root.
+its own. Words with = are added to the command of the engine that they follow, or to all commands if they come first.
+`--own-slurm` starts a SLURM cluster of this machine alone; it needs SLURM and munge, and root.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -112,28 +112,41 @@ def train(engine: str, folder: Path, words: list[str]) -> str:
     return uri
 
 
+def commands(words: Iterable[str]) -> dict[str, list[str]]:
+    """Return the words of each engine's command."""
+    shared: list[str] = []
+    found: dict[str, list[str]] = {}
+    own = shared
+    for word in words:
+        if "=" not in word:
+            own = found[word] = [*shared]
+        else:
+            own.append(word)
+    return found
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Compare the engines that the command line names; return 1 where a row differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="+", metavar="ENGINE or KEY=VALUE")
     parser.add_argument("--own-slurm", action="store_true", help="start a SLURM cluster of this machine alone")
     options = parser.parse_args(arguments)
-    added = [word for word in options.words if "=" in word]
-    first, *others = [word for word in options.words if "=" not in word]
+    asked = commands(options.words)
+    first, *others = asked
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="engines-")))
         if options.own_slurm:
             import servers
 
             os.environ["SLURM_CONF"] = stack.enter_context(servers.slurm())
-        reference = contents(train(first, folder / first, added))
+        reference = contents(train(first, folder / first, asked[first]))
         counts = {table: sum(len(run[table]) for run in reference.values()) for table in (*TABLES, "artifacts")}
         print(f"{first}: {', '.join(f'{count:,} {table}' for table, count in counts.items())}")
         outcomes = [row[1] for run in reference.values() for row in run["tags"] if row[0] == "outcome"]
         print(", ".join(f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes))))
         different = 0
         for engine in others:
-            found = differences(reference, contents(train(engine, folder / engine, added)))
+            found = differences(reference, contents(train(engine, folder / engine, asked[engine])))
             print(f"{engine}: {len(found)} differences from {first}", *found[:10], sep="\n  ")
             different += len(found)
     return int(different > 0)

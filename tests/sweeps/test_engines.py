@@ -2,13 +2,11 @@
 
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 
@@ -41,28 +39,6 @@ def alone() -> dict[int, bytes]:
     return {place: train([spec]).losses[0].tobytes() for place, spec in enumerate(SPECS)}
 
 
-@contextmanager
-def dask(*words: str) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen([sys.executable, "-m", "dask", *words], stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen, EngineSettings]]:
-    file = folder / "scheduler.json"
-    with dask("scheduler", "--port=0", "--host=127.0.0.1", "--no-dashboard", f"--scheduler-file={file}") as process:
-        yield process, EngineSettings(name="dask", scheduler_file=str(file))
-
-
-def worker(settings: EngineSettings):
-    flags = ("--no-nanny", "--nthreads=1", "--no-dashboard", f"--scheduler-file={settings.scheduler_file}")
-    return dask("worker", *flags)
-
-
 @pytest.fixture
 def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a task of every five runs."""
@@ -71,7 +47,7 @@ def small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_killed_worker_costs_its_chunks_only_and_a_late_one_joins(tmp_path, alone, small_tasks):
-    with scheduler(tmp_path) as (_, settings), worker(settings) as first:
+    with servers.dask_scheduler(tmp_path) as (_, settings), servers.dask_worker(settings) as first:
         killed = threading.Event()
 
         def kill(epochs: int) -> None:
@@ -91,7 +67,7 @@ def closing_late(settings: EngineSettings, when: threading.Event) -> Iterator[No
 
     def serve() -> None:
         when.wait()
-        with worker(settings):
+        with servers.dask_worker(settings):
             done.wait()
 
     thread = threading.Thread(target=serve)
@@ -102,15 +78,6 @@ def closing_late(settings: EngineSettings, when: threading.Event) -> Iterator[No
         when.set()
         done.set()
         thread.join()
-
-
-def test_a_lost_scheduler_ends_the_sweep_in_one_line(tmp_path, small_tasks):
-    with (
-        scheduler(tmp_path) as (process, settings),
-        worker(settings),
-        pytest.raises(XorlabError, match="the engine has stopped"),
-    ):
-        losses(SPECS, settings, progress=lambda epochs: process.kill())
 
 
 def test_another_version_of_the_numerics_is_refused_by_name():

@@ -1,5 +1,6 @@
 """Sweeps whose store goes away, is locked, or is full: they wait, stop, and go on to the same rows."""
 
+import re
 import shutil
 import sqlite3
 import threading
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 
 import servers
 from xorlab import figures, runs
-from xorlab.errors import StoreError
+from xorlab.errors import StoreError, XorlabError
 from xorlab.numerics import training
 from xorlab.spec import RunSpec
 from xorlab.spec.options import Options
@@ -131,6 +132,17 @@ def test_a_sweep_outlives_a_tracking_server_that_goes_away(sweep, at, undisturbe
         line.cut = False
         sweep(line.address, experiment="gone", sweep="latest")
         assert rows(address, "gone") == undisturbed
+
+
+def test_a_sweep_whose_scheduler_is_lost_goes_on(sweep, at, undisturbed, store_uri, tmp_path, capsys):
+    pytest.importorskip("distributed", reason="Dask is not installed")
+    with servers.dask_scheduler(tmp_path) as (scheduler, settings), servers.dask_worker(settings):
+        at(0, scheduler.kill)
+        with pytest.raises(XorlabError, match="the engine has stopped; the runs that it was training are lost"):
+            sweep(store_uri, engine=settings)
+    assert re.search("[24] of 6 runs are finished and recorded; to train the rest", capsys.readouterr().err)
+    sweep(store_uri, sweep="latest")
+    assert rows(store_uri) == undisturbed
 
 
 def test_a_locked_file_is_waited_for_and_said_so(sweep, at, undisturbed, store_uri, monkeypatch, capsys):
