@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import commands
+import fates as page
 from xorlab import runs
 from xorlab.cli.fates import grid
 from xorlab.diagnosis import fates as words
@@ -76,6 +77,23 @@ def test_ten_pixels_trained_alone_have_the_bits_of_the_record(trained, found):
         np.testing.assert_array_equal(losses, alone.losses[0, epochs])
         for name, array in alone.final.items():
             np.testing.assert_array_equal(array[0], together.final[name][number])
+
+
+def test_the_sentences_of_the_page_have_the_numbers_of_the_map(trained, found):
+    table = runs.load(trained[1], sweep="latest")
+    table["fate"] = table.apply(lambda run: words.fate(run["outcome"], run["cause"]), axis=1)
+    small = table.query("`init.std` < 1 and 0.2 < lr < 1.8")
+    large = table.query("lr > 8")
+    wide = table.query("0.2 < lr < 1.8").pivot(index="init.std", columns="lr", values="fate").to_numpy()
+    said = page.sentences(found)
+    assert f" {100 * (small['fate'] == 'converged').mean():.1f} % of these runs." in said[1]
+    assert (large["fate"] == "oscillating").all() == ("All of these runs oscillate." in said[2])
+    assert f"and {100 * (wide[:, 1:] != wide[:, :-1]).mean():.1f} % between" in said[3]
+
+
+def test_a_number_that_the_map_does_not_have_fails(trained, capsys):
+    assert page.main(["--uri", trained[1]]) == 1
+    assert "not in fates.md: almost every network converges" in capsys.readouterr().err
 
 
 def test_a_run_that_converged_is_lighter_the_later_and_fates_have_their_colours():

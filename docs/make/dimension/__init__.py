@@ -1,0 +1,1 @@
+"""The dimension of the boundary between networks that learn XOR and networks that do not."""

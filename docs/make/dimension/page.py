@@ -1,0 +1,288 @@
+"""docs/boundary.md and its picture, from the tables of zooms and boxes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from matplotlib.figure import Figure
+from scipy.stats import bootstrap
+
+from dimension import zooms
+from dimension.labels import ACTIVATIONS, BASE, EXACT, SEEDS, SPAN, VARIANTS, Array
+from dimension.record import SIDES, Boxes, Levels, Map, Zoom, work
+from markdown_table import table as markdown_table
+from xorlab.figures.palette import STYLE
+
+TEMPLATE = Path(__file__).with_name("boundary.md")
+NAMES = {"relu": "ReLU", "tanh": "tanh"}
+COLOURS = {"relu": "#c0302f", "tanh": "#08386f"}
+ROUGH, SMOOTH = range(1, 5), range(6, VARIANTS[BASE].levels)
+"""Levels that are taken together: those at which rounding decides few points, and the deepest."""
+FINEST = (1, 2, 4, 8, 16)
+"""The boxes, in pixels, over which the dimension of a map is taken."""
+CHECKS = {
+    BASE: "as above",
+    "portable": "rounded otherwise (`numerics=portable`)",
+    "epochs": "2,000 epochs",
+    "higher": "solved at a loss of 0.2",
+    "lower": "solved at a loss of 0.02",
+    "ends": "no early end: the loss after the last epoch counts",
+    "float32": "lr and scale rounded to float32",
+    EXACT: "400 decimal digits, 2 pieces of lines",
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a number over seeds, its standard error between seeds, and its 95 % interval from a bootstrap."""
+
+    n: int
+    mean: float
+    error: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "–"
+        if self.n == 1:
+            return f"{self.mean:.2f}"
+        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Estimate a mean from one value a seed; a single one has no interval."""
+    n = len(values)
+    if n < 2:
+        mean = float(np.mean(values)) if n else np.nan
+        return Estimate(n, mean, np.nan, -np.inf, np.inf)
+    found = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
+    error = float(np.std(values, ddof=1) / np.sqrt(n))
+    return Estimate(n, float(np.mean(values)), error, float(found.low), float(found.high))
+
+
+def dimensions(found: Iterable[Levels], levels: Iterable[int]) -> list[float]:
+    """Return D of each zoom over some levels together, of those that have a boundary in all of them."""
+    wanted = list(levels)
+    whole = [[own[level] for level in wanted] for own in found if len(own) > wanted[-1]]
+    pairs = [np.sum([[row[f"lag{lag}"] for lag in zooms.LAGS] for row in own], axis=0) for own in whole]
+    return [float(zooms.dimension(each)) for each in pairs if each.all()]
+
+
+def box_dimension(counts: Boxes) -> float:
+    """Return D from the numbers of the smallest boxes, by least squares over the logarithms."""
+    slope, _ = np.polyfit(np.log(FINEST), np.log([counts[box] for box in FINEST]), 1)
+    return -float(slope)
+
+
+class Answers:
+    """What the tables say.
+
+    Parameters
+    ----------
+    zoomed, counted : the two tables
+    """
+
+    def __init__(self, zoomed: Mapping[Zoom, Levels], counted: Mapping[Map, Boxes]) -> None:
+        self._zoomed, self._counted = zoomed, counted
+
+    def zooms(self, variant: str, activation: str) -> list[Levels]:
+        """Return the zooms of a variant and an activation that have a boundary, in the order of their seeds."""
+        keys = [Zoom(variant, activation, seed) for seed in SEEDS]
+        return [self._zoomed[key] for key in keys if key in self._zoomed and self._zoomed[key][0]["crossed"]]
+
+    def over(self, variant: str, activation: str, levels: Iterable[int]) -> Estimate:
+        """Estimate D over some levels of the zooms."""
+        return estimate(dimensions(self.zooms(variant, activation), levels))
+
+    def share(self, variant: str, activation: str, level: int, count: str = "flips") -> float:
+        """Return the share of points, or of pieces, that a column counts at a level."""
+        found = [own[level] for own in self.zooms(variant, activation) if len(own) > level]
+        each = VARIANTS[variant].windows * (1 if level else zooms.FIRST)
+        each *= zooms.STEPS + 1 if count == "flips" else 1
+        return sum(row[count] for row in found) / (each * len(found)) if found else np.nan
+
+    def boxes(self, activation: str, side: int) -> list[Boxes]:
+        """Return the counts of the maps of one side that have a boundary."""
+        keys = [Map(activation, seed, side) for seed in SEEDS]
+        return [self._counted[key] for key in keys if key in self._counted and self._counted[key][1]]
+
+    def claims(self) -> dict[str, bool]:
+        """Return the claims of the page's sentences, and whether the numbers support them."""
+        last = SMOOTH[-1]
+        others = [name for name in CHECKS if self.zooms(name, "tanh")]
+        smooth = [name for name in CHECKS if VARIANTS[name].levels > last and self.zooms(name, "relu")]
+        portable = [self.share("portable", "tanh", level) for level in range(last + 1)]
+        return {
+            "with tanh every seed has a boundary": len(self.zooms(BASE, "tanh")) == len(SEEDS),
+            "with tanh D is above 1.5 for every seed and at every level but the first": all(
+                min(dimensions(self.zooms(BASE, "tanh"), [level])) > 1.5 for level in range(1, last + 1)
+            ),
+            "with tanh the interval of D is between 1.8 and 2 at levels 1 to 4": 1.8
+            < self.over(BASE, "tanh", ROUGH).low
+            <= self.over(BASE, "tanh", ROUGH).high
+            < 2.0,
+            "with ReLU D is 1 to two decimals for every seed at the deepest levels": all(
+                abs(each - 1.0) < 0.005 for each in dimensions(self.zooms(BASE, "relu"), SMOOTH)
+            ),
+            "with ReLU nearly all pieces at the deepest level cross once": self.share(BASE, "relu", last, "single")
+            > 0.99,
+            "with ReLU D is above 1.2 for the mean of seeds at the first two levels": all(
+                self.over(BASE, "relu", [level]).low > 1.2 for level in (0, 1)
+            ),
+            "with tanh D is above 1.8 for every variant at levels 1 to 4": all(
+                self.over(name, "tanh", ROUGH).mean > 1.8 for name in others
+            ),
+            "with ReLU D is below 1.1 for every variant at the deepest levels": all(
+                self.over(name, "relu", SMOOTH).mean < 1.1 for name in smooth
+            ),
+            "another rounding changes under 0.5 % of random points": max(
+                self.share("portable", activation, 0) for activation in ACTIVATIONS
+            )
+            < 0.005,
+            "with tanh another rounding changes more points the deeper the zoom": portable[1] < 0.1
+            and portable[1] < portable[4] < portable[last],
+            "with many digits D is above 1.5 at the deepest levels": not self.zooms(EXACT, "tanh")
+            or self.over(EXACT, "tanh", SMOOTH).mean > 1.5,
+        }
+
+    def fields(self) -> dict[str, str]:
+        """Return what the template takes."""
+        last = SMOOTH[-1]
+        return {
+            "low": f"{10.0 ** self._where(0.25):.1f}",
+            "high": f"{10.0 ** self._where(0.75):.1f}",
+            "rough": str(self.over(BASE, "tanh", ROUGH)),
+            "error": f"{self.over(BASE, 'tanh', ROUGH).error:.3f}",
+            "seeds": str(len(SEEDS)),
+            "checked": str(len(self.zooms("portable", "tanh"))),
+            "relu_seeds": str(len(self.zooms(BASE, "relu"))),
+            "relu_none": str(len(SEEDS) - len(self.zooms(BASE, "relu"))),
+            "single": f"{100.0 * self.share(BASE, 'relu', last, 'single'):.1f} %",
+            "levels": self._levels(),
+            "checks": self._checks(),
+            "maps": self._maps(),
+            "exact": self._exact(),
+            "exact_seeds": str(len(self.zooms(EXACT, "tanh"))),
+            "lacking": self._lacking(),
+        }
+
+    def _where(self, share: float) -> float:
+        """Return a quantile over the seeds of tanh: log10 of lr in the middle of the crossings at the last of ROUGH."""
+        ends = [[own[ROUGH[-1]][name] for name in ("least", "most")] for own in self.zooms(BASE, "tanh")]
+        return float(np.quantile(np.mean(ends, axis=1), share)) / 1000.0
+
+    def _levels(self) -> str:
+        columns = (
+            *("level", "piece, decades", "D, tanh", "flips, tanh", "D, ReLU", "flips, ReLU"),
+            "ReLU pieces that cross once",
+        )
+        rows = [
+            [
+                *(str(level), f"{zooms.FACTOR**-level * SPAN / 3.0:.2g}"),
+                *(
+                    text
+                    for activation in reversed(ACTIVATIONS)
+                    for text in (
+                        str(self.over(BASE, activation, [level])),
+                        percent(self.share("portable", activation, level)),
+                    )
+                ),
+                percent(
+                    self.share(BASE, "relu", level, "single") / self.share(BASE, "relu", level, "crossed"),
+                ),
+            ]
+            for level in range(VARIANTS[BASE].levels)
+        ]
+        return markdown_table(columns, rows, right=True)
+
+    def _checks(self) -> str:
+        columns = (
+            *("what is changed", "tanh: seeds", "D, levels 1 to 4", "D, levels 6 to 10", "flips"),
+            *("ReLU: seeds", "D, levels 1 to 4", "D, levels 6 to 10", "flips"),
+        )
+        rows = []
+        for name, words in CHECKS.items():
+            cells = [words]
+            for activation in reversed(ACTIVATIONS):
+                own = self.zooms(name, activation)
+                estimates = [self.over(name, activation, levels) for levels in (ROUGH, SMOOTH)]
+                flips = "" if name == BASE else percent(self.share(name, activation, 0))
+                cells += [str(len(own)), *map(str, estimates), flips] if own else ["–"] * 4
+            rows.append(cells)
+        return markdown_table(columns, rows, right=True)
+
+    def _maps(self) -> str:
+        rows = []
+        for side in SIDES:
+            for activation in reversed(ACTIVATIONS):
+                found = self.boxes(activation, side)
+                D = [box_dimension(each) for each in found]
+                error = estimate(D).error
+                few = [str(estimate(D)), f"{error:.3f}" if len(D) > 1 else "–"] if D else ["–", "–"]
+                rows.append([f"{side:,}²", NAMES[activation], str(len(found)), *few])
+        columns = ("pixels", "activation", "maps with a boundary", "D, boxes of 1 to 16 pixels", "standard error")
+        return markdown_table(columns, rows, right=True)
+
+    def _exact(self) -> str:
+        columns = ("level", "D", "points that double precision labels otherwise")
+        rows = [
+            [str(level), str(self.over(EXACT, "tanh", [level])), percent(self.share(EXACT, "tanh", level))]
+            for level in range(VARIANTS[EXACT].levels)
+        ]
+        return markdown_table(columns, rows, right=True)
+
+    def _lacking(self) -> str:
+        """Name what of the plan is not measured yet."""
+        parts = []
+        for side, seeds in SIDES.items():
+            done = sum(Map(activation, seed, side) in self._counted for activation in ACTIVATIONS for seed in seeds)
+            if done < len(seeds) * len(ACTIVATIONS):
+                parts.append(f"{len(seeds) * len(ACTIVATIONS) - done} of the {2 * len(seeds)} maps of {side:,}²")
+        zooms = [task for task in work() if isinstance(task, Zoom)]
+        if left := sum(task not in self._zoomed for task in zooms):
+            parts.append(f"{left} of the {len(zooms)} zooms of the last two sections")
+        return "; ".join(parts)
+
+
+def percent(share: float) -> str:
+    """Write a share in percent; 0 stands for none at all only."""
+    if np.isnan(share):
+        return "–"
+    return "0" if not share else f"{100.0 * share:.1f} %" if share >= 0.0005 else "< 0.1 %"
+
+
+def page(answers: Answers) -> str:
+    """Return the page; if the numbers do not support a claim, it says which."""
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    wrong = [claim for claim, holds in answers.claims().items() if not holds]
+    return environment.from_string(TEMPLATE.read_text()).render(**answers.fields(), wrong="; ".join(wrong))
+
+
+def picture(answers: Answers) -> Figure:
+    """Draw D against the scale: a thin line for each seed, and the mean over seeds."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.8, 3.2), layout="constrained")
+        ax = figure.subplots()
+        scales = zooms.FACTOR ** -np.arange(VARIANTS[BASE].levels, dtype=float) * SPAN / 3.0
+        for activation in ACTIVATIONS:
+            found = [_line(own) for own in answers.zooms(BASE, activation)]
+            for line in found:
+                ax.plot(scales[: len(line)], line, color=COLOURS[activation], alpha=0.25, linewidth=0.7)
+            mean = [answers.over(BASE, activation, [level]).mean for level in range(len(scales))]
+            label = f"{NAMES[activation]}, {len(found)} seeds"
+            ax.plot(scales, mean, color=COLOURS[activation], marker="os"[activation == "tanh"], label=label)
+        ax.set_xscale("log")
+        ax.invert_xaxis()
+        ax.set_ylim(0.9, 2.15)
+        ax.set_xlabel("length of the pieces of lines, decades of lr and init.std")
+        ax.set_ylabel("dimension D")
+        ax.legend(loc="center right")
+    return figure
+
+
+def _line(own: Levels) -> Array:
+    return np.array([dimensions([own], [level])[0] if own[level]["lag1"] else np.nan for level in range(len(own))])
