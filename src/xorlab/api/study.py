@@ -25,7 +25,7 @@ from xorlab.runs import PARENT, columnar, single
 from xorlab.runs import load as load_runs
 from xorlab.spec import RunSpec, text
 from xorlab.spec.components import datasets
-from xorlab.spec.components.outputs import OUTPUTS, TARGETS
+from xorlab.spec.components.outputs import OUTPUTS, TARGETS, position
 from xorlab.spec.components.steps import sigmoid
 from xorlab.spec.options import Options
 from xorlab.statistics.settings import short
@@ -216,15 +216,34 @@ class Run:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """The data and the network's answers at the end: its inputs, target, logit and p."""
+        """The data and the network's answers at the end: inputs, target, logit and p; of several outputs target_1, ….
+
+        With softmax the outputs have the names of their classes, as in p_setosa.
+        """
         X, y = datasets.load(self.spec.data)
         logits = self._end.trained.logits[0]
         inputs = {f"x{number}": column for number, column in enumerate(X.T, start=1)}
+        if y.ndim == 2:
+            return self._several(inputs, y, logits)
         if self.spec.arch.output == "sigmoid":
             return pd.DataFrame({**inputs, "target": y, "logit": logits, "p": sigmoid(logits)})
         low, high = TARGETS[self.spec.data.targets]
         output = OUTPUTS[self.spec.arch.output].value(logits)
         return pd.DataFrame({**inputs, "target": low + (high - low) * y, "output": output})
+
+    def _several(self, inputs: dict[str, Array], y: Array, logits: Array) -> pd.DataFrame:
+        """Return the predictions of several outputs."""
+        low, high = TARGETS[self.spec.data.targets]
+        values = low + (high - low) * position(self.spec.arch.output, self.spec.data.targets, logits)
+        called = "output" if self.spec.arch.output in ("linear", "tanh") else "p"
+        columns = {"target": low + (high - low) * y, called: values}
+        names = datasets.class_names(self.spec.data)
+        outputs = {
+            f"{key}_{name}": column
+            for key, array in columns.items()
+            for name, column in zip(names, array.T, strict=True)
+        }
+        return pd.DataFrame({**inputs, **outputs})
 
     def curve(self) -> pd.DataFrame:
         """Return the losses: columns epoch and loss."""

@@ -17,7 +17,7 @@ from xorlab.spec.components import datasets
 from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.losses import objective
 from xorlab.spec.components.optimizers import OPTIMIZERS
-from xorlab.spec.components.outputs import position
+from xorlab.spec.components.outputs import SOFTMAX, position
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -37,7 +37,7 @@ class Case:
     Attributes
     ----------
     trained : the runs
-    X, y : their data, (N, D, R) and (N, R), or (N, D, 1) and (N, 1) where they share it
+    X, y : their data, (N, D, R) and (N, K, R), or (N, D, 1) and (N, K, 1) where they share it
     theta, gradient : (P, R) arrays, the final parameters and the gradient there
     network : the networks there, see `curvature.Pass`
     states : for each hidden layer the states of its units, (H, R), see `units`; (0, R) for one without a kink,
@@ -52,7 +52,7 @@ class Case:
     chance : (R,) array, the least loss of a constant output
     linear : whether the network computes an affine function of its inputs, whatever its parameters
     balanced : (R,) whether no straight line separates the labels, nor does any affine logit have a lower cross-entropy
-        than p = 1/2, as for XOR
+        than p = 1/2, as for XOR; of several outputs for each of them, and with softmax for p = 1/K
     fixed : (R,) whether a point has an output that no weights can move to its label's side, for lack of biases
     floor : (R,) the loss below which this network can't come, 0 where nothing is known: the chance of a linear network
         on balanced data, unless its loss has a kink, or the loss of fixed points
@@ -116,14 +116,16 @@ def examine(trained: Trained) -> Case:
             kink |= (np.abs(z) < ON_KINK).any(axis=(0, 1))
     bend = objective(loss, arch.output, targets).kink
     if bend is not None:
-        kink |= (np.abs(bend(network.last, y[:, None])) < ON_KINK).any(axis=(0, 1))
+        kink |= (np.abs(bend(network.last, y)) < ON_KINK).any(axis=(0, 1))
     plain = optimizer.plain and specs[0].batch_size == "full"
     hessian = curvature.hessian(network) if P <= MOST_PARAMETERS else None
     batches = 1 if specs[0].batch_size == "full" else math.ceil(len(X) / int(specs[0].batch_size))
     ones = np.ones((len(X), 1, X.shape[2]))
-    moments = (np.concatenate([X, ones], axis=1) * (y[:, None] - 0.5)).sum(axis=0)
+    inputs = np.concatenate([X, ones], axis=1)
+    middle = 1.0 / y.shape[1] if arch.output == SOFTMAX else 0.5
+    moments = [(inputs * (y[:, [k]] - middle)).sum(axis=0) for k in range(y.shape[1])]
     linear = all(ACTIVATIONS[name].linear for name in arch.activations)
-    balanced = np.broadcast_to((moments == 0.0).all(axis=0), R)
+    balanced = np.broadcast_to(np.logical_and.reduce([(each == 0.0).all(axis=0) for each in moments]), R)
     fixed, lost = _fixed(specs[0], X, y)
     data = [spec.data for spec in specs] if X.shape[2] > 1 else [specs[0].data]
     chance = np.array([max(levels.of(each, loss).values(), default=0.0) for each in data])
@@ -147,7 +149,7 @@ def examine(trained: Trained) -> Case:
         balanced=balanced,
         fixed=np.broadcast_to(fixed, R),
         floor=np.where(balanced & (linear and bend is None), chance, lost),
-        flat=_flat(specs[0], network.last, y[:, None]),
+        flat=_flat(specs[0], network.last, y),
         partitions=partitions(position(arch.output, targets, trained.logits))
         if all(datasets.labelled(spec.data) for spec in specs)
         else [()] * R,
@@ -171,14 +173,15 @@ def _fixed(spec: RunSpec, X: Array, y: Array) -> tuple[Mask, Array]:
     for layer, build in enumerate(activations(spec.arch)):
         build(np.zeros((1, 1, 1)), at_zero[..., layer : layer + 1], np.empty((1, 1, 1)))()
     points = (X == 0.0).all(axis=1) & (not spec.arch.bias and not at_zero.any())
-    wrong = np.abs(position(spec.arch.output, spec.data.targets, np.zeros(())) - y) >= 0.5
-    value = objective(spec.loss, spec.arch.output, spec.data.targets).value(np.zeros_like(y), y)
+    z = np.zeros_like(y)
+    wrong = (np.abs(position(spec.arch.output, spec.data.targets, z, axis=1) - y) >= 0.5).any(axis=1)
+    value = objective(spec.loss, spec.arch.output, spec.data.targets).value(z, y).mean(axis=1)
     return (points & wrong).any(axis=0), np.where(points, value, 0.0).mean(axis=0)
 
 
 def _flat(spec: RunSpec, z: Array, y: Array) -> Mask:
-    """Find outputs z (N, 1, R) that are on the wrong side of some label y, with almost no gradient there, (R,)."""
-    p = position(spec.arch.output, spec.data.targets, z)
+    """Find outputs z (N, K, R) that are on the wrong side of some label y, with almost no gradient there, (R,)."""
+    p = position(spec.arch.output, spec.data.targets, z, axis=1)
     first = objective(spec.loss, spec.arch.output, spec.data.targets).first(z, y)
     wrong = (2.0 * y - 1.0) * (p - 0.5) < 0.0
     return np.asarray((wrong & (np.abs(first) < SATURATED)).any(axis=(0, 1)))
@@ -187,4 +190,4 @@ def _flat(spec: RunSpec, z: Array, y: Array) -> Mask:
 def _data(trained: Trained) -> tuple[Array, Array]:
     specs = trained.specs if len({spec.data for spec in trained.specs}) > 1 else trained.specs[:1]
     pairs = [datasets.load(spec.data, spec.numerics) for spec in specs]
-    return np.stack([X for X, _ in pairs], axis=-1), np.stack([y for _, y in pairs], axis=-1)
+    return np.stack([X for X, _ in pairs], axis=-1), np.stack([y.reshape(len(y), -1) for _, y in pairs], axis=-1)

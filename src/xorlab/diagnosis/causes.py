@@ -19,7 +19,6 @@ from xorlab.numerics import curvature
 from xorlab.numerics.network import pack, views
 from xorlab.numerics.trained import take
 from xorlab.numerics.training import train
-from xorlab.spec import ArchSpec
 from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.losses import objective
 from xorlab.spec.components.outputs import position
@@ -76,7 +75,7 @@ def _linear_model(case: Case) -> Mask:
 
     Without a hidden layer the cross-entropy is convex, so that a run which rests is at its global minimum.
     """
-    convex = not case.trained.specs[0].arch.hidden and case.trained.specs[0].loss == "bce"
+    convex = not case.trained.specs[0].arch.hidden and case.trained.specs[0].loss in ("bce", "cross_entropy")
     return np.asarray(case.linear & (case.balanced | (convex & case.resting)))
 
 
@@ -137,8 +136,9 @@ def _over_the_losses_kink(case: Case) -> Mask:
     with np.errstate(all="ignore"):
         theta = case.theta - case.lr * case.gradient
         after = curvature.run(spec.arch, spec.loss, theta, case.X, case.y, targets=spec.data.targets)
-        y = case.y[:, None]
-        return np.asarray(((kink(case.network.last, y) > 0.0) != (kink(after.last, y) > 0.0)).any(axis=(0, 1)))
+        return np.asarray(
+            ((kink(case.network.last, case.y) > 0.0) != (kink(after.last, case.y) > 0.0)).any(axis=(0, 1))
+        )
 
 
 def _tied_units(case: Case) -> Mask:
@@ -162,20 +162,21 @@ def _killed(case: Case) -> Mask:
     killed = _all_dead(case)
     if killed.any():
         specs = case.trained.specs
-        killed &= ~_dead_layer(specs[0].arch, case.X, pack(case.trained.initial, specs[0].units))
+        killed &= ~_dead_layer(case, case.X, pack(case.trained.initial, specs[0].units))
     runs = np.flatnonzero(killed)
     if runs.size:
         early = [replace(specs[run], epochs=min(specs[run].epochs, FIRST), target_loss=None) for run in runs]
         after = train(early, initial=take(case.trained.initial, runs))
         X = case.X if case.X.shape[2] == 1 else case.X[:, :, runs]
-        killed[runs] = _dead_layer(specs[0].arch, X, pack(after.final, specs[0].units))
+        killed[runs] = _dead_layer(case, X, pack(after.final, specs[0].units))
     return killed
 
 
-def _dead_layer(arch: ArchSpec, X: Array, theta: Array) -> Mask:
-    """Tell which of R networks have a hidden layer whose units are all dead."""
+def _dead_layer(case: Case, X: Array, theta: Array) -> Mask:
+    """Tell which of R networks of the case's shape have a hidden layer whose units are all dead."""
+    spec = case.trained.specs[0]
     with np.errstate(all="ignore"):
-        network = curvature.run(arch, "bce", theta, X, np.zeros((len(X), 1)))
+        network = curvature.run(spec.arch, spec.loss, theta, X, np.zeros((*case.y.shape[:2], 1)))
     return np.asarray(np.logical_or.reduce([(slope == 0.0).all(axis=(0, 1)) for slope in network.slope]))
 
 
@@ -246,7 +247,8 @@ def _same_output(case: Case) -> Mask:
     """The outputs of all points are the same, and the loss that of the best constant."""
     alone = np.array([len(partition) == 1 for partition in case.partitions])
     spec = case.trained.specs[0]
-    spread = np.ptp(position(spec.arch.output, spec.data.targets, case.trained.logits), axis=1) < CONSTANT
+    outputs = position(spec.arch.output, spec.data.targets, case.trained.logits)
+    spread = (np.ptp(outputs, axis=1) < CONSTANT).reshape(len(outputs), -1).all(axis=1)
     near = np.abs(case.trained.final_loss - case.chance) < NOTICEABLE * case.chance
     return np.asarray(case.resting & (alone | spread) & near)
 

@@ -13,9 +13,9 @@ Array = NDArray[np.float64]
 def certified(case: Case) -> NDArray[np.bool_]:
     """Return for which runs the conditions of the proof hold, (R,).
 
-    The proof covers one hidden layer with biases whose units each stay on one side of their kink at every point,
-    cross-entropy, full-batch gradient descent, and labels that no affine function predicts better than p = 1/2, as
-    those of XOR. It is about exact arithmetic; its bounds are evaluated here in floating point.
+    The proof covers one output and one hidden layer with biases whose units each stay on one side of their kink at
+    every point, cross-entropy, full-batch gradient descent, and labels that no affine function predicts better than
+    p = 1/2, as those of XOR. It is about exact arithmetic; its bounds are evaluated here in floating point.
 
     Notes
     -----
@@ -25,11 +25,11 @@ def certified(case: Case) -> NDArray[np.bool_]:
     """
     spec = case.trained.specs[0]
     held = np.zeros(len(case.trained.specs), dtype=bool)
-    if spec.loss != "bce" or len(case.states) != 1 or not spec.arch.bias:
+    if spec.loss != "bce" or len(case.states) != 1 or not spec.arch.bias or case.y.shape[1] > 1:
         return held
     ones = np.ones((len(case.X), 1, case.X.shape[2]))
     inputs = np.concatenate([case.X, ones], axis=1)
-    balanced = ((inputs * (case.y[:, None] - 0.5)).sum(axis=0) == 0.0).all(axis=0)
+    balanced = ((inputs * (case.y - 0.5)).sum(axis=0) == 0.0).all(axis=0)
     runs = np.flatnonzero(balanced & (case.states[0] != "split").all(axis=0) & np.isfinite(case.lr))
     if runs.size:
         inputs = np.broadcast_to(inputs, (*inputs.shape[:2], held.size))[:, :, runs]

@@ -6,11 +6,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.diagnosis.levels import MOST_POINTS
+from xorlab.diagnosis.levels import MOST_POINTS, constant
 from xorlab.spec import DataSpec
 from xorlab.spec.components import datasets
-from xorlab.spec.components.losses import LOSSES
-from xorlab.spec.components.outputs import TARGETS
 
 TIED = 0.1
 """Two points are tied where their outputs differ by less than this part of the distance between the targets."""
@@ -20,11 +18,12 @@ Partition = tuple[tuple[int, ...], ...]
 
 
 def partitions(p: NDArray[np.float64]) -> list[Partition]:
-    """Group the points of R runs by their outputs p (R, N), see `outputs.position`. Ties are transitive."""
-    R, N = p.shape
+    """Group the points of R runs by their outputs p, (R, N) or (R, N, K), of `outputs.position`. Ties are transitive."""
+    R, N = p.shape[:2]
     if N > MOST_POINTS:
         return [()] * R
-    tied = (np.abs(p[:, :, None] - p[:, None, :]) < TIED) | np.eye(N, dtype=bool)
+    outputs = p.reshape(R, N, -1)
+    tied = (np.abs(outputs[:, :, None] - outputs[:, None, :]) < TIED).all(axis=-1) | np.eye(N, dtype=bool)
     for _ in range(N.bit_length()):
         tied = tied @ tied
     return [_groups(N, bits.tobytes()) for bits in np.packbits(tied.reshape(R, N * N), axis=1)]
@@ -53,6 +52,4 @@ def level(data: DataSpec, loss: str, partition: Partition) -> float:
     if not partition:
         return math.nan
     _, y = datasets.load(data)
-    low, high = TARGETS[data.targets]
-    floor = LOSSES[loss].floor
-    return sum(len(group) / len(y) * floor(float(y[list(group)].mean()), high - low) for group in partition)
+    return sum(len(group) / len(y) * constant(data, loss, y[list(group)]) for group in partition)

@@ -52,10 +52,15 @@ def planes(history: History) -> list[Plane]:
     Raises
     ------
     XorlabError
-        Where the data does not have two inputs.
+        Where the data does not have two inputs and one output.
     """
     spec, parameters = history.spec, history.parameters
     X, y = datasets.load(spec.data, spec.numerics)
+    if y.ndim == 2:
+        raise XorlabError(
+            f"the plane is drawn of networks with one output; this one has {y.shape[1]}. Where it has softmax, the "
+            "run's surface.png shows the regions of its classes"
+        )
     if X.shape[1] != 2:
         raise XorlabError(f"the plane needs data with two inputs; got {spec.data.name} with {X.shape[1]}")
     x1, x2, p = surface(spec, parameters, points=POINTS)
@@ -79,14 +84,14 @@ def surface(spec: RunSpec, parameters: dict[str, Array], *, points: int) -> tupl
     Returns
     -------
     x1, x2 : (A,) arrays, the grid's coordinates
-    p : (R, A, A) array, a row for each x2
+    p : (R, A, A) array, a row for each x2, or (R, A, A, K) of K outputs
     """
     X, _ = datasets.load(spec.data, spec.numerics)
     low, high = X.min(axis=0), X.max(axis=0)
     x1, x2 = np.linspace(low - 0.5 * (high - low), high + 0.5 * (high - low), points).T
     grid = np.stack(np.meshgrid(x1, x2), axis=-1).reshape(-1, 2)
     p = position(spec.arch.output, spec.data.targets, evaluate(spec.arch, parameters, grid))
-    return x1, x2, p.reshape(-1, points, points)
+    return x1, x2, p.reshape(len(p), points, points, *p.shape[2:])
 
 
 def segment(w: Array, b: float, frame: tuple[float, float, float, float]) -> Array | None:

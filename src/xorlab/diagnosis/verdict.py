@@ -20,7 +20,7 @@ from xorlab.spec.components import datasets
 from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.measures import MEASURES
 from xorlab.spec.components.optimizers import OPTIMIZERS
-from xorlab.spec.components.outputs import position
+from xorlab.spec.components.outputs import margin, position
 
 Array = NDArray[np.float64]
 
@@ -44,8 +44,9 @@ class Verdict:
         undecided or diverged
     level : the level at which it is stuck, None where it is not stuck at one
     final_loss : the loss at the final parameters; NaN where not even the first was finite
-    accuracy : the share of points on the right side of p = 1/2; an undecided point counts half. NaN where the targets
-        are no labels
+    accuracy : the share of points on the right side of p = 1/2, of several outputs those with every one right, and
+        with softmax those whose class has the greatest p; an undecided point counts half. NaN where the targets are no
+        labels
     epochs_to_converge : the first epoch from which the loss stays low; None where the run did not converge
     cause : why it did not converge, a key of `causes.CAUSES`; None where it did
     goal : the setting of the measure whose target stopped it; such a run has converged by the user's own criterion
@@ -147,9 +148,11 @@ def _outcomes(trained: Trained, converged: NDArray[np.bool_], ahead: Forecast, l
 
 def _right(trained: Trained) -> Array:
     """How far p is on its label's side of 1/2, negative where it is on the other, (R, N)."""
-    y = np.stack([datasets.load(spec.data)[1] for spec in trained.specs])
     spec = trained.specs[0]
-    return (2.0 * y - 1.0) * (position(spec.arch.output, spec.data.targets, trained.logits) - 0.5)
+    y = np.stack([datasets.load(each.data)[1] for each in trained.specs])
+    p = position(spec.arch.output, spec.data.targets, trained.logits)
+    R, N = p.shape[:2]
+    return margin(spec.arch.output, p.reshape(R, N, -1), y.reshape(R, N, -1))
 
 
 def _reached(trained: Trained, low: Array) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from xorlab.diagnosis.outcomes import percent
 from xorlab.diagnosis.verdict import UNDECIDED, Verdict
 from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets
-from xorlab.spec.components.outputs import TARGETS, position
+from xorlab.spec.components.outputs import SOFTMAX, TARGETS, margin, position
 from xorlab.spec.text import data_name, title
 
 MOST_PREDICTIONS = 16
@@ -53,7 +53,7 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
         if not datasets.labelled(spec.data):
             (chance,) = spectrum(spec).values()
             return f"Converged: the loss is {verdict.final_loss / chance:.1%} of that of a constant output. {since}"
-        return f"Converged: every point is on the right side of {_boundary(spec)}. {since}"
+        return f"Converged: {right(spec)}. {since}"
     not_at_rest = {
         "diverged": f"Diverged: the loss or a parameter was no longer a finite number after {epochs} epochs.",
         "at_target": f"Reached its goal: the loss came down to {loss}, its target, and the run stopped after {epochs} "
@@ -71,9 +71,28 @@ def outcome(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     named = _named(level)
     xor = spec.loss == "bce" and datasets.truth_table(spec.data) in (datasets.XOR, datasets.XNOR)
     meaning = LEVEL_MEANS[level] if xor else f"{named[0].upper()}{named[1:]} is a level of {data_name(spec)}."
-    if not datasets.labelled(spec.data):
+    if not datasets.labelled(spec.data) or (_several(spec) and verdict.level == max(spectrum(spec).values())):
         meaning = "This is the loss of the best constant output, so the network has learnt nothing from its inputs."
     return f"Stuck at {named}: the loss came to rest at {loss}. {meaning}"
+
+
+def right(spec: RunSpec) -> str:
+    """Say what is so where a run with labels gets every point right."""
+    if spec.arch.output == SOFTMAX:
+        return "at every point the greatest p is that of its class"
+    if _several(spec):
+        return f"at every point each output is on the right side of {_boundary(spec)}"
+    return f"every point is on the right side of {_boundary(spec)}"
+
+
+def _several(spec: RunSpec) -> bool:
+    return spec.units[-1] > 1
+
+
+def _named_all(spec: RunSpec) -> bool:
+    """Tell whether `spectrum` has every level: of few labelled points, with one output or with classes."""
+    few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
+    return few and datasets.labelled(spec.data) and (not _several(spec) or spec.arch.output == SOFTMAX)
 
 
 def _boundary(spec: RunSpec) -> str:
@@ -90,18 +109,18 @@ def _named(level: str) -> str:
 def _towards(spec: RunSpec, verdict: Verdict) -> str:
     """Name what a descending loss is heading for: below the lowest level there is nothing left but 0."""
     levels = spectrum(spec)
-    few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
-    return ", towards 0" if few and levels and verdict.final_loss < min(levels.values()) else ""
+    return ", towards 0" if _named_all(spec) and levels and verdict.final_loss < min(levels.values()) else ""
 
 
 def _between_levels(spec: RunSpec, loss: float) -> str:
     """Place a loss that is at no level."""
     levels = spectrum(spec)
     highest = max(levels.values(), default=0.0)
-    few = len(datasets.load(spec.data)[1]) <= MOST_POINTS
     if not datasets.labelled(spec.data):
         return f"A constant output can reach {highest:.4f}; for real targets xorlab knows no other level."
-    if few or loss > highest:
+    if _several(spec) and spec.arch.output != SOFTMAX:
+        return f"A constant output can reach {highest:.4f}; for several outputs xorlab knows no other level."
+    if _named_all(spec) or loss > highest:
         return f"This is not a level of {data_name(spec)}."
     return (
         f"This is below {_named(name(highest))}, but with more than {MOST_POINTS} points xorlab does not name the "
@@ -115,10 +134,13 @@ def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
     Parameters
     ----------
     spec : the run's specification
-    logits : (N,) array, the pre-activation of the output unit
+    logits : (N,) array, the pre-activation of the output unit, or (N, K) of several
     """
     X, y = datasets.load(spec.data)
     p = position(spec.arch.output, spec.data.targets, logits)
+    if _several(spec):
+        yield from _several_predictions(spec, p)
+        return
     low, high = TARGETS[spec.data.targets]
     called = "p" if spec.arch.output == "sigmoid" else "output"
     if not datasets.labelled(spec.data):
@@ -138,15 +160,42 @@ def predictions(spec: RunSpec, logits: NDArray[np.float64]) -> Iterator[str]:
         yield f"… {(sides == 'right').sum()} of {len(X)} points are on the right side of {_boundary(spec)}"
 
 
+def _several_predictions(spec: RunSpec, p: NDArray[np.float64]) -> Iterator[str]:
+    """List each point with its class and the class of the greatest p, or with the target and value of each output."""
+    X, y = datasets.load(spec.data)
+    low, high = TARGETS[spec.data.targets]
+    called = "p" if spec.arch.output == "sigmoid" else "outputs"
+    names = datasets.class_names(spec.data)
+    lead = margin(spec.arch.output, p, y)
+    sides = np.where(np.abs(lead) < UNDECIDED, "undecided", np.where(lead > 0.0, "right", "wrong"))
+    for x, own, values, side in list(zip(X, y, p, sides.tolist(), strict=True))[:MOST_PREDICTIONS]:
+        point = ", ".join(f"{item:g}" for item in x.round(3))
+        if spec.arch.output == SOFTMAX:
+            true, most = names[own.argmax()], names[values.argmax()]
+            yield f"({point})  class {true}  greatest p = {values.max():.6f}, of class {most}  {side}"
+            continue
+        wanted = ", ".join(f"{item:g}" for item in low + (high - low) * own)
+        given = ", ".join(f"{item:.4f}" for item in low + (high - low) * values)
+        shown = f"  {side}" if datasets.labelled(spec.data) else ""
+        yield f"({point})  targets {wanted}  {called} = {given}{shown}"
+    if len(X) > MOST_PREDICTIONS and datasets.labelled(spec.data):
+        yield f"… {int((sides == 'right').sum())} of {len(X)} points are right"
+    elif len(X) > MOST_PREDICTIONS:
+        yield f"… the outputs of {len(X)} points are off by {np.abs(p - y).max():.3g} at most"
+
+
 def paragraph(spec: RunSpec, verdict: Verdict, *, epochs: int) -> str:
     """Say what happened to a run, why, whether it stays there, and what helps."""
     sentences = [outcome(spec, verdict, epochs=epochs), *_units(verdict)]
     if verdict.cause is not None:
         cause = CAUSES[verdict.cause]
         ties = f" They are {verdict.evidence.partition}." if verdict.cause == "tied_inputs" else ""
-        head = "Cause" if cause.proved or judged.confirmed(verdict.cause) else "What is seen"
+        confirmed = judged.confirmed(verdict.cause) and not _several(spec)
+        head = "Cause" if cause.proved or confirmed else "What is seen"
         sentences += [f"{head}: {verdict.cause.replace('_', ' ')}. {cause.why}{ties}", *_stays(verdict)]
-        sentences += remedies(verdict.cause, spec)
+        sentences += [] if _several(spec) else remedies(verdict.cause, spec)
+    if _several(spec):
+        return " ".join([*sentences, f"Verdicts are tested on networks with one output only: {judged.PAGE}."])
     return " ".join([*sentences, *_support(verdict)])
 
 

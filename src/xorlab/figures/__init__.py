@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xorlab.figures.maps import convergence_map, convergence_maps
     from xorlab.figures.palette import OUTCOME_COLOURS, colour
     from xorlab.figures.rates import rates_along
-    from xorlab.figures.run import decision_surface, run_loss
+    from xorlab.figures.run import class_regions, decision_surface, run_loss
     from xorlab.figures.shares import causes, fates
     from xorlab.figures.survival import survival_curves
 
@@ -28,6 +28,7 @@ __all__ = [
     "OUTCOME_COLOURS",
     "PAGE",
     "causes",
+    "class_regions",
     "colour",
     "convergence_map",
     "convergence_maps",

@@ -1,12 +1,13 @@
 """Pictures of one run: its loss, and what it says over the plane."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from xorlab.diagnosis.verdict import UNDECIDED
 from xorlab.figures.axes import PAGE, loss_axes, name_levels
 from xorlab.figures.palette import STYLE
+
+MARKERS = "osD^vP"
+"""The marks of classes, in turn."""
 
 
 @matplotlib.rc_context(STYLE)
@@ -86,6 +90,54 @@ def decision_surface(  # noqa: PLR0917 -- a grid, its values, the data and a tit
     ax.locator_params(nbins=5)
     ax.set_title(textwrap.fill(title, 46))
     figure.legend(loc="outside lower center", ncols=2)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def class_regions(  # noqa: PLR0917 -- as decision_surface
+    grid_x1: ArrayLike,
+    grid_x2: ArrayLike,
+    p: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    title: str,
+    *,
+    names: Sequence[str],
+) -> Figure:
+    """Draw the class of the greatest p over the plane, paler where it leads by less, and the data.
+
+    Parameters
+    ----------
+    grid_x1, grid_x2
+        The grid's coordinates, evenly spaced, shapes (A,) and (B,).
+    p
+        The softmax on the grid, shape (B, A, K).
+    X, y
+        The data, shapes (N, 2) and (N, K) with a 1 for each point's class.
+    title
+        The picture's title.
+    names
+        The names of the K classes.
+    """
+    x1, x2, values, labels = (np.asarray(each, dtype=float) for each in (grid_x1, grid_x2, p, y))
+    K = values.shape[2]
+    shades = np.array([to_rgb(colour) for colour in matplotlib.colormaps["cividis"](np.linspace(0.0, 1.0, K))])
+    order = np.sort(values, axis=2)
+    lead = (order[..., -1] - order[..., -2])[..., None]
+    image = 1.0 - (0.25 + 0.6 * lead) * (1.0 - shades[values.argmax(axis=2)])
+    figure = Figure(figsize=(4.4, 3.9), layout="constrained")
+    ax = figure.subplots()
+    ax.imshow(image, extent=(x1[0], x1[-1], x2[0], x2[-1]), origin="lower", interpolation="nearest")
+    points, size = np.asarray(X, dtype=float), 70 if len(labels) <= 8 else 16
+    for k, name in enumerate(names):
+        place = points[labels[:, k] == 1.0].T
+        look: Any = {"marker": MARKERS[k % len(MARKERS)], "s": size, "zorder": 3, "clip_on": False}
+        edge = "black" if shades[k].mean() > 0.5 else "white"
+        ax.scatter(*place, color=shades[k], edgecolor=edge, linewidth=0.8, label=f"class {name}", **look)
+    ax.set(xlabel="x1", ylabel="x2", aspect="equal", xlim=(x1[0], x1[-1]), ylim=(x2[0], x2[-1]))
+    ax.locator_params(nbins=5)
+    ax.set_title(textwrap.fill(title, 46))
+    figure.legend(loc="outside lower center", ncols=min(K, 4))
     return figure
 
 

@@ -27,10 +27,11 @@ class Pass:
     ----------
     W : each layer's matrix (n, k, R), the bias in its last row
     A : each layer's inputs (N, n, R), the last one 1, or 0 without biases
-    last : the output unit's pre-activations (N, 1, R)
+    last : the output units' pre-activations (N, K, R)
     z, slope, bend : each hidden layer's pre-activations (N, H, R), and the activation's first two derivatives there
     dz, da : the derivatives of the loss with respect to a layer's pre-activations and a hidden layer's outputs
-    out : the second derivative of the loss with respect to the output unit's pre-activation (N, 1, R)
+    out : the second derivative of the loss with respect to each output unit's pre-activation (N, K, R), or to each pair
+        of them (N, K, K, R) for softmax
     loss : the mean loss (R,)
     """
 
@@ -53,10 +54,11 @@ def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array, *, targets:
     ----------
     arch, loss : the networks and the name of their loss
     theta : (P, R) array of parameters
-    X, y : (N, D, R) and (N, R) arrays, or (N, D, 1) and (N, 1) if the runs share them
+    X, y : (N, D, R) and (N, R) arrays, or (N, D, 1) and (N, 1) if the runs share them; y is (N, K, R) of K outputs
     targets : the name of the targets of the labels
     """
-    W = views(theta, sizes(X.shape[1], arch))
+    labels = y if y.ndim == 3 else y[:, None]
+    W = views(theta, sizes(X.shape[1], arch, labels.shape[1]))
     N, R = len(X), theta.shape[1]
     A, z, slope, bend = [_with(np.broadcast_to(X, (N, X.shape[1], R)), float(arch.bias))], [], [], []
     for matrix, name, build in zip(W[:-1], arch.activations, activations(arch), strict=True):
@@ -66,15 +68,16 @@ def run(arch: ArchSpec, loss: str, theta: Array, X: Array, y: Array, *, targets:
         A.append(_with(a, float(arch.bias)))
         slope.append(d)
         bend.append(ACTIVATIONS[name].second(z[-1]))
-    last, labels = _forward(A[-1], W[-1]), y[:, None]
+    last = _forward(A[-1], W[-1])
     rule = objective(loss, arch.output, targets)
     first, out = rule.first(last, labels), rule.second(last, labels)
-    dz: list[Array] = [first / N]
+    count = N if rule.joint else N * labels.shape[1]
+    dz: list[Array] = [first / count]
     da: list[Array] = []
     for matrix, d in zip(W[:0:-1], slope[::-1], strict=True):
         da.insert(0, _back(dz[0], matrix))
         dz.insert(0, da[0] * d)
-    return Pass(W, A, last, z, slope, bend, dz, da, out / N, rule.value(last, labels).mean(axis=(0, 1)))
+    return Pass(W, A, last, z, slope, bend, dz, da, out / count, rule.value(last, labels).mean(axis=(0, 1)))
 
 
 def gradient(at: Pass) -> Array:
@@ -87,7 +90,7 @@ def hessian(at: Pass) -> Array:
     P, R = sum(matrix.shape[0] * matrix.shape[1] for matrix in at.W), at.W[0].shape[2]
     H = np.empty((P, P, R))
     direction = np.zeros((P, 1))
-    V = views(direction, (*(len(matrix) - 1 for matrix in at.W), 1))
+    V = views(direction, (*(len(matrix) - 1 for matrix in at.W), at.last.shape[1]))
     for index in range(P):
         direction[index] = 1.0
         H[index] = _along(at, V)
@@ -117,7 +120,7 @@ def _along(at: Pass, V: list[Array]) -> Array:
         Rz.append(_forward(RA[-1], W) + _forward(A, v))
         if slope is not None:
             RA.append(_with(slope * Rz[-1], 0.0))
-    Rdz = at.out * Rz[-1]
+    Rdz = at.out * Rz[-1] if at.out.ndim == 3 else np.einsum("njkr,nkr->njr", at.out, Rz[-1])
     columns: list[Array] = []
     for layer in reversed(range(len(V))):
         columns.insert(0, _outer(RA[layer], at.dz[layer]) + _outer(at.A[layer], Rdz))

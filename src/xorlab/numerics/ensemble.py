@@ -8,13 +8,13 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from xorlab.numerics.layers import order
-from xorlab.numerics.network import Network, pad, sizes
+from xorlab.numerics.network import Network, logits, pad, sizes
 from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets
 from xorlab.spec.components.arithmetics import ARITHMETICS
 from xorlab.spec.components.measures import MEASURES
 from xorlab.spec.components.optimizers import OPTIMIZERS
-from xorlab.spec.components.outputs import TARGETS, position
+from xorlab.spec.components.outputs import TARGETS, margin, position
 
 Array = NDArray[np.float64]
 Orders = NDArray[np.intp]
@@ -57,7 +57,8 @@ class Ensemble:
         spec = specs[0]
         X, y = self._X, self._y = self._data()
         N, D = X.shape[:2]
-        self.theta = np.asarray(pad(theta), order=order(sizes(D, spec.arch), spec.numerics))
+        K = y.shape[1]
+        self.theta = np.asarray(pad(theta), order=order(sizes(D, spec.arch, K), spec.numerics))
         gradient = np.zeros_like(self.theta)
         self._update, self.state = OPTIMIZERS[spec.optimizer.name].build(self.theta, gradient, self._numbers())
         for own, given in zip(self.state, state, strict=bool(state)):
@@ -75,6 +76,7 @@ class Ensemble:
                 gradient,
                 batch=batch,
                 inputs=D,
+                outputs=K,
                 each=each,
                 points=points,
                 targets=spec.data.targets,
@@ -99,13 +101,13 @@ class Ensemble:
     def losses(self) -> Array:
         """Compute the mean loss over all samples at theta, (R',)."""
         self._whole.forward()
-        loss: Array = self._whole.total[0] / len(self._y)
+        loss: Array = self._whole.total[0] / self._whole.count
         return loss
 
     def logits(self) -> Array:
-        """Compute the pre-activation of the output unit at theta, (N, R')."""
+        """Compute the pre-activations of the output units at theta, see `network.logits`."""
         self._whole.forward()
-        return self._whole.z[-1][:, 0]
+        return logits(self._whole.z[-1], len(self.specs))
 
     def epochs(self, rows: Array, drawn: Orders | None, measured: Mapping[str, Array] | None = None) -> None:
         """Train for B epochs, and write the loss before the update of each into `rows` (B, R').
@@ -124,16 +126,17 @@ class Ensemble:
                 continue
             for batch in self._batches:
                 self._on(batch, None if drawn is None else drawn[epoch, batch])
-        rows /= len(self._y)
+        rows /= self._whole.count
 
     def _measure(self, into: Mapping[str, Array]) -> None:
         """Write measures (R',) of the last forward pass over all samples."""
         spec = self.specs[0]
         low, high = TARGETS[spec.data.targets]
-        p = position(spec.arch.output, spec.data.targets, self._whole.z[-1][:, 0], spec.numerics)
-        y = self._y.reshape(len(self._y), -1)
+        p = position(spec.arch.output, spec.data.targets, self._whole.z[-1], spec.numerics, axis=1)
+        y = self._y if self._y.ndim == 3 else self._y[:, :, None]
+        error, lead = (p - y).reshape(-1, p.shape[2]), margin(spec.arch.output, p, y, axis=1)
         for name, array in into.items():
-            array[:] = MEASURES[name].of(p, y, high - low, ARITHMETICS[spec.numerics].mean)
+            array[:] = MEASURES[name].of(error, lead, high - low, ARITHMETICS[spec.numerics].mean)
 
     def _on(self, batch: slice, order: Orders | None) -> None:
         """Update once, from the samples in a batch, or from those in an order (B, R') if the runs are shuffled."""
@@ -141,9 +144,9 @@ class Ensemble:
         if order is None:
             part.load(self._X[batch], self._y[batch])
         elif self._X.ndim == 2:
-            part.load(np.moveaxis(self._X[order], -1, 1), self._y[order])
+            part.load(*(np.moveaxis(array[order], -1, 1) for array in (self._X, self._y)))
         else:
-            part.load(np.take_along_axis(self._X, order[:, None], 0), np.take_along_axis(self._y, order, 0))
+            part.load(*(np.take_along_axis(array, order[:, None], 0) for array in (self._X, self._y)))
         part.forward()
         part.backward()
         self._update()
@@ -157,10 +160,12 @@ class Ensemble:
         return {name: zeros + pad(np.array(values, dtype=np.float64)) for name, values in columns.items()}
 
     def _data(self) -> tuple[Array, Array]:
-        """Return X (N, D) and y (N,) if all runs share them, otherwise (N, D, R') and (N, R')."""
+        """Return X (N, D) and y (N, K) if all runs share them, otherwise (N, D, R') and (N, K, R')."""
         first = self.specs[0]
-        if all(spec.data == first.data for spec in self.specs):
-            return datasets.load(first.data, first.numerics)
-        pairs = [datasets.load(spec.data, spec.numerics) for spec in self.specs]
+        specs = [first] if all(spec.data == first.data for spec in self.specs) else self.specs
+        pairs = [datasets.load(spec.data, spec.numerics) for spec in specs]
+        pairs = [(X, y.reshape(len(y), -1)) for X, y in pairs]
+        if len(pairs) == 1:
+            return pairs[0]
         X, y = (np.stack(arrays, axis=-1) for arrays in zip(*pairs, strict=True))
         return pad(X), pad(y)

@@ -23,6 +23,7 @@ from xorlab.spec import ArchSpec
 from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.arithmetics import ARITHMETICS
 from xorlab.spec.components.losses import objective
+from xorlab.spec.components.outputs import SOFTMAX
 from xorlab.spec.components.steps import Step
 
 Array = NDArray[np.float64]
@@ -32,9 +33,9 @@ PAD = 8
 """R is a multiple of this, so that no NumPy kernel ends in a shorter tail that it sums in another order."""
 
 
-def sizes(inputs: int, arch: ArchSpec) -> tuple[int, ...]:
-    """Return the units from the inputs to the output, as in (2, 3, 1)."""
-    return (inputs, *arch.hidden, 1)
+def sizes(inputs: int, arch: ArchSpec, outputs: int = 1) -> tuple[int, ...]:
+    """Return the units from the inputs to the outputs, as in (2, 3, 1)."""
+    return (inputs, *arch.hidden, outputs)
 
 
 def activations(arch: ArchSpec, numerics: str = "native") -> list[Callable[[Array, Array, Array], Step]]:
@@ -96,7 +97,7 @@ class Network:
     loss : the name of the loss
     theta, gradient : (P, R) arrays, R a multiple of `PAD`; read by `forward`, written by `backward`
     batch : N, the number of samples
-    inputs : D, the number of inputs
+    inputs, outputs : D and K, the numbers of inputs and outputs
     each : whether every run has samples of its own
     points : the inputs X (N, D), if every batch will have the same ones
     targets : the name of the targets of the labels
@@ -104,8 +105,9 @@ class Network:
 
     Attributes
     ----------
-    z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the output unit's (N, 1, R)
+    z : list of (N, H, R) arrays, the pre-activations of each layer; the last is the output units' (N, K, R)
     total : (1, R) array, the sum of each run's losses over the batch, from the last `forward`
+    count : how many losses the batch has: N, or N K where each output has its own
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Network:
         *,
         batch: int,
         inputs: int,
+        outputs: int = 1,
         each: bool,
         points: Array | None = None,
         targets: str = "binary",
@@ -125,14 +128,16 @@ class Network:
         R = theta.shape[1]
         if R % PAD or gradient.shape != theta.shape:
             raise ValueError(f"theta must be (P, R) with R a multiple of {PAD}; got {theta.shape}")
-        units, activate = sizes(inputs, arch), activations(arch, numerics)
+        units, activate = sizes(inputs, arch, outputs), activations(arch, numerics)
         memory = order(units, numerics)
         products = PORTABLE if numerics == "portable" else CONTRACTIONS[memory]
         judged = objective(loss, arch.output, targets)
         self._encode = judged.encode
         self._X = np.ones((batch, inputs + 1, R) if each else (batch, inputs + 1), order=memory)
         self._X[:, -1] = float(arch.bias)
-        self._target, self._weight = np.empty((batch, 1, R)), np.empty((batch, 1, R))
+        self._memory, self._judged = memory, (batch, outputs) if judged.joint else (batch * outputs, 1)
+        self.count = self._judged[0]
+        self._target, self._weight = np.empty((*self._judged, R)), np.empty((*self._judged, R))
         self.total = np.empty((1, R))
         below: tuple[Array, Array] | None = None
         self.z: list[Array] = []
@@ -160,14 +165,16 @@ class Network:
                 A[:, -1] = float(arch.bias)
                 self._forward.append(activate[layer](z, A[:, :-1], slope))
                 below = slope, dz
+        z, dz = (array.reshape((*self._judged, R), order=memory) for array in (z, dz))  # views
         measure = judged.build(z, self._target, self._weight, self.total, dz, arithmetic=ARITHMETICS[numerics])
         self._forward.append(measure)
 
     def load(self, X: Array, y: Array) -> None:
-        """Set the batch: X (N, D) and the labels y (N,), or (N, D, R) and (N, R) if every run has its own."""
+        """Set the batch: X (N, D) and the labels y (N, K), or (N, D, R) and (N, K, R) if every run has its own."""
         self._X[:, :-1] = X
-        target, weight = self._encode(y.reshape(len(y), 1, -1), len(y))
-        self._target[...], self._weight[...] = target, weight
+        labels = y if y.ndim == 3 else y[:, :, None]
+        labels = labels.reshape((*self._judged, labels.shape[2]), order=self._memory)
+        self._target[...], self._weight[...] = self._encode(labels, self.count)
 
     def forward(self) -> None:
         """Compute `z` and `total` from theta and the batch."""
@@ -181,15 +188,23 @@ class Network:
 
 
 def evaluate(arch: ArchSpec, parameters: dict[str, Array], X: Array) -> Array:
-    """Compute the pre-activations (R, N) of the output unit of R networks at the inputs X (N, D).
+    """Compute the pre-activations of the output units of R networks at the inputs X (N, D), see `logits`.
 
     The networks' `parameters` are W1 (R, D, H), b1 (R, H), W2, …
     """
-    theta = pack(parameters, sizes(X.shape[1], arch))
+    D, K = X.shape[1], parameters[f"b{len(arch.hidden) + 1}"].shape[1]
+    theta = pack(parameters, sizes(D, arch, K))
     R = theta.shape[1]
     theta = pad(theta)
-    network = Network(arch, "mse", theta, np.empty_like(theta), batch=len(X), inputs=X.shape[1], each=False)
-    network.load(X, np.zeros(len(X)))
+    loss = "cross_entropy" if arch.output == SOFTMAX else "mse"
+    network = Network(arch, loss, theta, np.empty_like(theta), batch=len(X), inputs=D, outputs=K, each=False)
+    network.load(X, np.zeros((len(X), K)))
     with np.errstate(all="ignore"):
         network.forward()
-    return np.ascontiguousarray(network.z[-1][:, 0, :R].T)
+    return logits(network.z[-1], R)
+
+
+def logits(z: Array, runs: int) -> Array:
+    """Copy the output units' pre-activations z (N, K, R) of the first runs: (R, N), or (R, N, K) where K > 1."""
+    found = np.moveaxis(z[:, :, :runs], -1, 0)
+    return np.array(found[:, :, 0] if z.shape[1] == 1 else found, order="C")

@@ -25,7 +25,8 @@ class Trained:
         was not finite
     initial, final : W1 (R, D, H), b1 (R, H), W2, b2, …; `final` holds the last finite parameters
     final_loss : (R,) array, the loss at the final parameters
-    logits : (R, N) array, the pre-activation of the output unit for each sample, at the final parameters
+    logits : (R, N) array, the pre-activation of the output unit for each sample, at the final parameters; (R, N, K) of
+        K output units
     """
 
     specs: tuple[RunSpec, ...]

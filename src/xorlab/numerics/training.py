@@ -31,9 +31,9 @@ HISTORY = 2**28
 
 def shape(spec: RunSpec) -> tuple[object, ...]:
     """Return what all runs of one ensemble must share; everything else may differ."""
-    X, _ = datasets.load(spec.data)
+    X, y = datasets.load(spec.data)
     kinds = (spec.data.targets, spec.loss, spec.optimizer.name, spec.numerics)
-    return (spec.arch, X.shape, *kinds, spec.batch_size, spec.shuffle)
+    return (spec.arch, X.shape, y.shape, *kinds, spec.batch_size, spec.shuffle)
 
 
 def grouped(keys: Iterable[Hashable]) -> list[list[int]]:
@@ -107,7 +107,7 @@ def train(
     with kernel():
         while loop.live.size:
             progress(loop.block())
-        logits = Ensemble(specs, loop.theta).logits()[:, : len(specs)].T.copy()
+        logits = Ensemble(specs, loop.theta).logits()
     return Trained(
         specs=tuple(specs),
         losses=loop.losses,

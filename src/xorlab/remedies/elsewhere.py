@@ -83,7 +83,7 @@ def trained(spec: RunSpec, parameters: dict[str, Array], losses: Array | None) -
     stacked = {name: array[None] for name, array in parameters.items()}
     with kernel():
         ensemble = Ensemble([spec], pack(stacked, spec.units))
-        final, logits = ensemble.losses()[:1], ensemble.logits()[:, :1].T.copy()
+        final, logits = ensemble.losses()[:1], ensemble.logits()
     known = final if losses is None else losses
     bad = np.flatnonzero(~np.isfinite(known))
     known = known[: bad[0]] if bad.size else known
@@ -125,7 +125,7 @@ def describe(run: Trained, *, losses: bool, converged_below: float = 0.1) -> tup
     resting = replace(run, losses=np.full((1, spec.epochs), final), epochs=np.array([spec.epochs]))
     (verdict,) = diagnose(resting, converged_below=converged_below)
     if verdict.outcome == "converged":
-        return verdict, f"Converged: every point is on the right side of p = 1/2, and the loss is {final:.4f}."
+        return verdict, f"Converged: {wording.right(spec)}, and the loss is {final:.4f}."
     norm = verdict.evidence.gradient_norm
     here = f"The loss of these weights is {final:.4f} and its gradient has the norm {norm:.2g}"
     if norm**2 > SMALL:

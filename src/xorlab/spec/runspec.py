@@ -20,7 +20,7 @@ from xorlab.spec.components.initializers import BIASES, INITIALIZERS
 from xorlab.spec.components.losses import LOSSES
 from xorlab.spec.components.measures import MEASURES
 from xorlab.spec.components.optimizers import OPTIMIZERS
-from xorlab.spec.components.outputs import OUTPUTS, TARGETS
+from xorlab.spec.components.outputs import OUTPUTS, SOFTMAX, TARGETS
 from xorlab.spec.components.parameters import Component
 
 T = TypeVar("T")
@@ -91,21 +91,27 @@ def _settle(part: Part, group: str, table: Mapping[str, Component]) -> None:
 class DataSpec(Part):
     """The data: a data set, the encoding of its inputs, the targets of its labels, and its parameters.
 
-    A file is identified by the sha256 of its numbers, so its name and form do not change the run's identity.
+    With `classes` each value of the targets is a class, and the network gets an output for each. A file is identified
+    by the sha256 of its numbers, so its name and form do not change the run's identity.
     """
 
     name: str = "xor"
     encoding: str = "binary"
     targets: str = "binary"
+    classes: bool | None = None
 
     def __post_init__(self) -> None:
         _settle(self, "data", DATASETS)
         rules.choice("data.encoding", self.encoding, ENCODINGS)
         rules.choice("data.targets", self.targets, TARGETS)
+        if self.classes is not None:
+            object.__setattr__(self, "classes", rules.boolean("data.classes", self.classes) or None)
         if self.name == "file" and self.sha256 is None:
             if not isinstance(self.path, str):
                 raise SpecError(f"data.path must name a .csv or .npz file; got {self.path!r}")
-            object.__setattr__(self, "sha256", data_files.read(self.path, self.target))
+            object.__setattr__(
+                self, "sha256", data_files.read(self.path, self.target, self.outputs, bool(self.classes))
+            )
             object.__setattr__(self, "path", str(Path(self.path).resolve()))
 
 
@@ -133,12 +139,7 @@ class ArchSpec:
         if not 0.0 <= slope <= 1.0:
             raise SpecError(f"arch.relu_grad_at_zero must be from 0 to 1; got {slope:g}")
         object.__setattr__(self, "relu_grad_at_zero", slope + 0.0)  # -0.0 is the same setting
-        if self.output == "softmax":
-            raise SpecError(
-                "arch.output can't be softmax with one output unit: the softmax of one number is always 1; "
-                "use arch.output=sigmoid"
-            )
-        rules.choice("arch.output", self.output, OUTPUTS)
+        rules.choice("arch.output", self.output, (*OUTPUTS, SOFTMAX))
         rules.boolean("arch.bias", self.bias)
 
     def _settle_activations(self) -> None:
@@ -288,7 +289,7 @@ class RunSpec:
         rules.boolean("shuffle", self.shuffle)
         rules.integer("epochs", self.epochs, least=1, most=MOST_EPOCHS)
         # The first layer's inputs are known only with the data, and are few.
-        count = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise((*self.arch.hidden, 1)))
+        count = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise((*self.arch.hidden, self.units[-1])))
         if count > MOST_PARAMETERS:
             raise SpecError(
                 f"a network can have {MOST_PARAMETERS:,} parameters; arch.hidden={list(self.arch.hidden)} has "
@@ -306,6 +307,8 @@ class RunSpec:
     def _settle_output(self) -> None:
         """Refuse a loss, an output and targets that don't go together."""
         loss, output, targets = LOSSES[self.loss], self.arch.output, self.data.targets
+        if output == SOFTMAX:
+            self._settle_softmax()
         if not labelled(self.data) and (loss.chance is None or output != "linear" or targets != "binary"):
             real = " or ".join(name for name, each in LOSSES.items() if each.chance is not None)
             raise SpecError(
@@ -318,11 +321,25 @@ class RunSpec:
         if targets not in loss.targets:
             choices = " or ".join(loss.targets)
             raise SpecError(f"loss={self.loss} needs data.targets={choices}; got data.targets={targets}")
-        if TARGETS[targets][0] < OUTPUTS[output].low:
+        if output != SOFTMAX and TARGETS[targets][0] < OUTPUTS[output].low:
             raise SpecError(
                 f"arch.output={output} can't reach the target {TARGETS[targets][0]:g} of data.targets={targets}; "
                 "use data.targets=binary, or arch.output=tanh or linear"
             )
+
+    def _settle_softmax(self) -> None:
+        """Refuse softmax over one output, and of points that are not of one class each."""
+        _, y = load(self.data)
+        if y.ndim == 1:
+            raise SpecError(
+                "arch.output can't be softmax with one output unit: the softmax of one number is always 1; "
+                "use arch.output=sigmoid, or data.classes=true for an output unit for each class"
+            )
+        if not labelled(self.data) or (y.sum(axis=1) != 1.0).any():
+            raise SpecError("arch.output=softmax needs targets with one 1 a point, for its class, and 0 elsewhere")
+        if SOFTMAX not in LOSSES[self.loss].outputs:
+            fit = " or ".join(name for name, each in LOSSES.items() if SOFTMAX in each.outputs)
+            raise SpecError(f"arch.output=softmax needs loss={fit}; got loss={self.loss}")
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
@@ -356,7 +373,8 @@ class RunSpec:
     @property
     def units(self) -> tuple[int, ...]:
         """Units from the inputs to the output, as in (2, 3, 1)."""
-        return (load(self.data)[0].shape[1], *self.arch.hidden, 1)
+        X, y = load(self.data)
+        return (X.shape[1], *self.arch.hidden, 1 if y.ndim == 1 else y.shape[1])
 
     @property
     def identity(self) -> str:
@@ -386,7 +404,10 @@ def _json(value: Any) -> str:
 def _canonical_part(name: str, part: Part | ArchSpec) -> str:
     """Return the sorted-key JSON of a part of a specification, without what is no part of the identity."""
     content = _plain(vars(part))
-    for key in {"init": ("path",), "data": ("path", "target")}.get(name, ()):
+    left_out = {"init": ("path",), "data": ("path", "target", "outputs")}.get(name, ())
+    if content.get("name") == "file":  # its digest has the classes in it
+        left_out = (*left_out, "classes")
+    for key in left_out:
         content.pop(key, None)
     for (*group, key), default in LATER.items():
         if group == [name] and content.get(key) == default:

@@ -19,7 +19,7 @@ from xorlab.numerics.thinning import Every, logged
 from xorlab.numerics.trained import take
 from xorlab.spec import RunSpec
 from xorlab.spec.components import datasets, functions
-from xorlab.spec.components.outputs import position
+from xorlab.spec.components.outputs import SOFTMAX, position
 from xorlab.spec.text import params, title
 from xorlab.sweeps.pool import Chunk
 from xorlab.sweeps.tables import Table
@@ -106,7 +106,7 @@ def sources(spec: RunSpec) -> dict[str, bytes]:
 
 
 def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
-    """A single run's pictures: its loss, and for two inputs p(x1, x2) over the plane."""
+    """A single run's pictures: its loss, and over the plane of two inputs p(x1, x2) or the regions of the classes."""
     from xorlab import figures
 
     assert chunk.trained is not None
@@ -115,9 +115,13 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=heading)
     drawn = {"loss.png": figures.png(loss)}
     X, y = datasets.load(spec.data, spec.numerics)
-    if X.shape[1] == 2:
+    if X.shape[1] == 2 and (y.ndim == 1 or spec.arch.output == SOFTMAX):
         x1, x2, p = surface(spec, take(chunk.trained.final, slice(index, index + 1)), points=SURFACE_POINTS)
-        drawn["surface.png"] = figures.png(figures.decision_surface(x1, x2, p[0], X, y, heading))
+        if y.ndim == 1:
+            surface_ = figures.decision_surface(x1, x2, p[0], X, y, heading)
+        else:
+            surface_ = figures.class_regions(x1, x2, p[0], X, y, heading, names=datasets.class_names(spec.data))
+        drawn["surface.png"] = figures.png(surface_)
     return drawn
 
 

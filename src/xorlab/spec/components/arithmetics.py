@@ -25,6 +25,7 @@ class Arithmetic:
     ----------
     exp, expm1 : exp(x) and exp(x) - 1, where no x is above 0
     tanh, normal_cdf, logistic : of any x; the middle one is the normal distribution function
+    log : ln x, where x is at least 1
     softplus : softplus(z, value, slope) makes the step that writes ln(1 + exp(z)) and its derivative
     total : total(terms, out) makes the step that adds up terms (N, …) into out (…); the terms may be lost
     mean : mean(values) is the mean of values (N, …) over the first axis; the values may be lost
@@ -36,6 +37,7 @@ class Arithmetic:
     tanh: Build
     normal_cdf: Build
     logistic: Build
+    log: Build
     softplus: Callable[[Array, Array, Array], Step]
     total: Build
     mean: Callable[[Array], Array]
@@ -110,6 +112,7 @@ ARITHMETICS = {
         tanh=lambda x, out: partial(np.tanh, x, out),
         normal_cdf=_normal_cdf,
         logistic=_logistic,
+        log=lambda x, out: partial(np.log, x, out),
         softplus=_softplus,
         total=lambda terms, out: partial(np.add.reduce, terms, axis=0, out=out),
         mean=lambda values: np.asarray(values.mean(axis=0)),
@@ -121,6 +124,7 @@ ARITHMETICS = {
         tanh=portable.tanh,
         normal_cdf=portable.normal_cdf,
         logistic=portable.logistic,
+        log=portable.log,
         softplus=portable.softplus,
         total=portable_total,
         mean=_portable_mean,

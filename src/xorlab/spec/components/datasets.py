@@ -1,4 +1,4 @@
-"""The data: inputs X of shape (N, D) and targets y of shape (N,), 0 or 1.
+"""The data: inputs X of shape (N, D) and targets y, 0 or 1, of shape (N,), or (N, K) for K outputs.
 
 To add a data set, write the function that makes it and add a `DataSet` to `DATASETS`.
 """
@@ -16,7 +16,7 @@ from xorlab import rules
 from xorlab.errors import SpecError
 from xorlab.spec.components import data_files
 from xorlab.spec.components.arithmetics import ARITHMETICS
-from xorlab.spec.components.parameters import Chosen, Component, Parameter, integer, positive, text
+from xorlab.spec.components.parameters import Chosen, Component, Parameter, integer, optional, positive, text
 
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 Random = Callable[[int], RandomState]
@@ -45,9 +45,14 @@ def _noisy_xor(spec: Chosen, random: Random) -> Pair:
     return X + spec.std * random(spec.seed).standard_normal(X.shape), y
 
 
+def _file_settings(spec: Chosen) -> tuple[str, str | None, int | None, bool]:
+    """Return the arguments of `data_files.read`."""
+    return spec.path, spec.target, spec.outputs, bool(spec.classes)
+
+
 def _file(spec: Chosen, random: Random) -> Pair:
     """Return the data that the specification was made with; where this process has not read it, read it again."""
-    if spec.sha256 not in data_files.READ and data_files.read(spec.path, spec.target) != spec.sha256:
+    if spec.sha256 not in data_files.READ and data_files.read(*_file_settings(spec)) != spec.sha256:
         raise SpecError(f"data.path={spec.path} must be the file of the specification; its numbers have changed")
     X, y = data_files.READ[spec.sha256]
     return X.copy(), y.copy()
@@ -60,7 +65,7 @@ class DataSet(Component):
     Attributes
     ----------
     parameters : its own parameters
-    make : see `Make`; X is (N, D), y is (N,), and an input that is a bit is 0 or 1
+    make : see `Make`; X is (N, D), y is (N,) or (N, K), and an input that is a bit is 0 or 1
     """
 
     make: Make
@@ -83,7 +88,9 @@ DATASETS: dict[str, DataSet] = {
             "seed": Parameter(int, 0, rules.seed),
         },
     ),
-    "file": DataSet(make=_file, parameters={"path": text(), "target": text(), "sha256": text()}),
+    "file": DataSet(
+        make=_file, parameters={"path": text(), "target": text(), "outputs": optional(2), "sha256": text()}
+    ),
 }
 
 
@@ -93,9 +100,13 @@ XOR, XNOR = (0.0, 1.0, 1.0, 0.0), (1.0, 0.0, 0.0, 1.0)
 
 @cache
 def truth_table(spec: Chosen) -> tuple[float, ...] | None:
-    """Return the targets of the points 00, 01, 10 and 11 if these are the data, in this order; None otherwise."""
-    X, y = DATASETS[spec.name].make(spec, RandomState)
-    return tuple(y.tolist()) if np.array_equal(X, list(itertools.product((0.0, 1.0), repeat=2))) else None
+    """Return the targets of the points 00, 01, 10 and 11 if these are the data, in this order; None otherwise.
+
+    There is no truth table of several outputs.
+    """
+    X, y = _made(spec, RandomState)
+    corners = y.ndim == 1 and np.array_equal(X, list(itertools.product((0.0, 1.0), repeat=2)))
+    return tuple(y.tolist()) if corners else None
 
 
 @cache
@@ -111,10 +122,10 @@ def load(spec: Chosen, numerics: str = "native") -> Pair:
     -------
     X : (N, D) array, read-only
         The inputs; if the encoding is bipolar, 0 and 1 have become -1 and +1.
-    y : (N,) array, read-only
+    y : (N,) array, or (N, K) for K > 1 outputs, read-only
         The labels, 0 or 1; of one's own data any targets.
     """
-    X, y = DATASETS[spec.name].make(spec, ARITHMETICS[numerics].random)
+    X, y = _made(spec, ARITHMETICS[numerics].random)
     if spec.encoding == "bipolar":
         X = 2.0 * X - 1.0
     X.flags.writeable = y.flags.writeable = False
@@ -124,5 +135,19 @@ def load(spec: Chosen, numerics: str = "native") -> Pair:
 @cache
 def labelled(spec: Chosen) -> bool:
     """Tell whether all targets are labels, 0 or 1."""
-    _, y = DATASETS[spec.name].make(spec, RandomState)
+    _, y = _made(spec, RandomState)
     return bool(((y == 0.0) | (y == 1.0)).all())
+
+
+def _made(spec: Chosen, random: Random) -> Pair:
+    X, y = DATASETS[spec.name].make(spec, random)
+    return X, data_files.one_hot(y, f"data={spec.name}")[0] if spec.classes and y.ndim == 1 else y
+
+
+def class_names(spec: Chosen) -> tuple[str, ...]:
+    """Return what the outputs of a data set with several outputs are called: the classes' names, or numbers from 1."""
+    _, y = DATASETS[spec.name].make(spec, RandomState)
+    known = data_files.NAMES.get(spec.sha256 or "")
+    if spec.classes and y.ndim == 1:
+        known = data_files.one_hot(y, f"data={spec.name}")[1]
+    return known or tuple(str(number) for number in range(1, _made(spec, RandomState)[1].shape[1] + 1))

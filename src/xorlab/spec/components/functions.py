@@ -116,20 +116,22 @@ def activation(
     _register("activation", name, entry, (f, df, d2f))
 
 
-def data(name: str, X: Any, y: Any) -> None:
+def data(name: str, X: Any, y: Any, *, classes: bool = False) -> None:
     """Register data, as ``data=own data.name=NAME`` on the command line and ``data=NAME`` in Python.
 
     Parameters
     ----------
     name : its name
-    X, y : (N, D) points and (N,) targets: labels 0 and 1, or real numbers for ``loss=mse arch.output=linear``
+    X, y : (N, D) points and (N,) targets, or (N, K) for K outputs: labels 0 and 1, or real numbers for ``loss=mse
+        arch.output=linear``
+    classes : whether y (N,) has a number or name of a class for each point; the network gets an output for each class
 
     Raises
     ------
     SpecError
         Where the arrays do not fit, or the name has other data already.
     """
-    X, y = data_files.checked(X, y, f"data {name}")
+    X, y = data_files.checked(X, data_files.one_hot(y, f"data {name}")[0] if classes else y, f"data {name}")
     source = f"# {data_files.digest(X, y)}"
     _register("data", name, DataSet(make=lambda spec, random: (X.copy(), y.copy())), (), source)
 

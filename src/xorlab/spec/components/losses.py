@@ -1,38 +1,42 @@
 """Losses: value, derivatives, and the least loss of a constant output.
 
-A `Loss` compares an output o with its target t. An `Objective` is a loss as a network meets it: of the output unit's
-pre-activation z against the label y, 0 or 1, through an output and with targets. To add a loss, write a `Pointwise` and
-add a `Loss` to `LOSSES`.
+A `Loss` compares an output o with its target t. An `Objective` is a loss as a network meets it: of the output units'
+pre-activations z against the labels y, 0 or 1, through an output and with targets. The loss of several outputs is the
+mean of their losses; softmax has one loss for all. To add a loss, write a `Pointwise` and add a `Loss` to `LOSSES`.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xorlab.spec.components.arithmetics import Arithmetic
-from xorlab.spec.components.outputs import OUTPUTS, TARGETS
-from xorlab.spec.components.steps import ONE, ZERO, Step, sigmoid
+from xorlab.spec.components.arithmetics import ARITHMETICS, Arithmetic, additions
+from xorlab.spec.components.outputs import OUTPUTS, SOFTMAX, TARGETS, softmax
+from xorlab.spec.components.steps import ONE, ZERO, Step, chain, sigmoid
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """A loss of the pre-activation z of the output unit against the label y.
+    """A loss of the pre-activations z of output units against the labels y.
 
     Attributes
     ----------
     encode : encode(y, N) returns two arrays of y's shape that `build` reads: the targets in the form that the loss
         needs, and in the form that its derivative needs
     build : build(z, target, weight, total, dz, arithmetic=…) makes the step that writes the sum of the losses over N
-        samples, (1, R), and dz = d (total / N) / d z, (N, 1, R), from z (N, 1, R)
+        samples, (1, R), and dz = d (total / N) / d z, (N, 1, R), from z (N, 1, R); each output of a sample is a sample
+        of its own, but for a joint loss, whose z is (N, K, R)
     value : value(z, y), the loss of each sample
     first, second : first(z, y) and second(z, y), its derivatives with respect to z
     kink : kink(z, y) is 0 where the loss of a sample has a kink; None for a smooth loss
+    joint : whether it is one loss for the K outputs of a sample. Then z is (N, K, R), value (N, 1, R), first (N, K, R)
+        and second (N, K, K, R).
     """
 
     encode: Callable[[Array, int], tuple[Array, Array]]
@@ -41,6 +45,7 @@ class Objective:
     first: Callable[[Array, Array], Array]
     second: Callable[[Array, Array], Array]
     kink: Callable[[Array, Array], Array] | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +56,13 @@ class Loss:
     ----------
     objective : objective(output, targets), by the names of the output and of the targets
     floor : floor(share, span), the least mean loss of one output for a group of points, by the share of ones among
-        them and the distance of the targets
+        them and the distance of the targets; for softmax by the shares of the classes, (K,)
     outputs, targets : those that it takes
     chance : chance(y), the least mean loss of one output for real targets y; None where targets must be labels
     """
 
     objective: Callable[[str, str], Objective]
-    floor: Callable[[float, float], float]
+    floor: Callable[[Any, float], float]
     chance: Callable[[Array], float] | None = None
     outputs: tuple[str, ...] = tuple(OUTPUTS)
     targets: tuple[str, ...] = tuple(TARGETS)
@@ -189,6 +194,49 @@ _MSE_OF_SIGMOID = Objective(
 )
 
 
+def _softmax(z: Array) -> tuple[Array, Array]:
+    """Return softmax of z (N, K, R) over K, and its logarithm."""
+    p, logs = np.empty_like(z), np.empty_like(z)
+    softmax(z, p, logs, arithmetic=ARITHMETICS["native"])()
+    return p, logs
+
+
+def _build_cross_entropy(z: Array, t: Array, weight: Array, total: Array, dz: Array, *, arithmetic: Arithmetic) -> Step:
+    """-ln p of the class with t = 1, p = softmax(z), with derivative p - t."""
+    p, logs, each = np.empty_like(z), np.empty_like(z), np.empty_like(z[:, :1])
+    emit, add_up = softmax(z, p, logs, arithmetic=arithmetic), arithmetic.total(each, total)
+    gather = chain(additions([logs[:, k : k + 1] for k in range(z.shape[1])], each))
+
+    def step() -> None:
+        emit()
+        np.multiply(logs, t, logs)
+        gather()
+        np.negative(each, each)
+        add_up()
+        np.subtract(p, t, dz)
+        np.multiply(dz, weight, dz)
+
+    return step
+
+
+def _cross_entropy_second(z: Array, y: Array) -> Array:
+    """dp_j / dz_k = p_j ([j = k] - p_k)."""
+    p, _ = _softmax(z)
+    same = np.eye(z.shape[1])[:, :, None]
+    found: Array = p[:, :, None] * (same - p[:, None])
+    return found
+
+
+_CROSS_ENTROPY = Objective(
+    encode=lambda y, count: (y, np.full_like(y, 1.0 / count)),
+    build=_build_cross_entropy,
+    value=lambda z, y: -(y * _softmax(z)[1]).sum(axis=1, keepdims=True),
+    first=lambda z, y: _softmax(z)[0] - y,
+    second=_cross_entropy_second,
+    joint=True,
+)
+
+
 def _build_squared(o: Array, t: Array, each: Array, slope: Array) -> Step:
     """(o - t)^2, with slope 2 (o - t)."""
 
@@ -268,6 +316,12 @@ LOSSES: dict[str, Loss] = {
         objective=partial(through, _ABSOLUTE),
         floor=lambda share, span: span * min(share, 1.0 - share),
         chance=lambda y: float(np.abs(y - np.median(y)).mean()),
+    ),
+    "cross_entropy": Loss(
+        objective=lambda output, targets: _CROSS_ENTROPY,
+        floor=lambda shares, span: float(-sum(p * math.log(p) for p in shares if p > 0.0)),
+        outputs=(SOFTMAX,),
+        targets=("binary",),
     ),
     "hinge": Loss(
         objective=partial(through, _HINGE),

@@ -18,8 +18,9 @@ class Measure:
 
     Attributes
     ----------
-    of : of(p, y, span, mean) measures outputs p (N, R), see `outputs.position`, against labels y (N, R) or (N, 1),
-        (R,); `span` is the distance between the targets, mean(values) the mean over the samples
+    of : of(error, lead, span, mean) measures outputs, (R,), by p - y of each output of each sample (N K, R), see
+        `outputs.position`, and `outputs.margin` of each sample (N, R); `span` is the distance between the targets,
+        mean(values) the mean over the first axis
     reached : reached(measured, target), elementwise
     """
 
@@ -29,12 +30,14 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {
     "target_rmse": Measure(
-        of=lambda p, y, span, mean: span * np.sqrt(mean(np.square(p - y))),
+        of=lambda error, lead, span, mean: span * np.sqrt(mean(np.square(error))),
         reached=np.less_equal,
     ),
-    "target_max_error": Measure(of=lambda p, y, span, mean: span * np.abs(p - y).max(axis=0), reached=np.less_equal),
+    "target_max_error": Measure(
+        of=lambda error, lead, span, mean: span * np.abs(error).max(axis=0), reached=np.less_equal
+    ),
     "target_accuracy": Measure(
-        of=lambda p, y, span, mean: mean(((p - 0.5) * (y - 0.5) > 0.0).astype(float)),
+        of=lambda error, lead, span, mean: mean((lead > 0.0).astype(float)),
         reached=np.greater_equal,
     ),
 }

@@ -66,6 +66,11 @@ def integer(default: int, *, least: int, most: int | None = None) -> Parameter:
     return Parameter(int, default, lambda name, value: rules.integer(name, value, least=least, most=most))
 
 
+def optional(least: int) -> Parameter:
+    """An int of at least `least` that may be left out."""
+    return Parameter(int, None, lambda name, value: rules.integer(name, value, least=least))
+
+
 def text() -> Parameter:
     """A string that must be given."""
     return Parameter(str, None, rules.text)

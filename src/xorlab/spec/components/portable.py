@@ -173,15 +173,29 @@ def log1p(x: Array, out: Array) -> Step:
     return step
 
 
-def log(x: float) -> float:
-    """Return ln x of a positive normal number: x = 2^k (1 + e) with 1 + e from about 0.7 to 1.4."""
-    mantissa, k = math.frexp(x)
-    if mantissa < 0.7:
-        mantissa, k = 2.0 * mantissa, k - 1
-    e = np.array([mantissa - 1.0])
-    log1p(e, e)()
-    high, low = _ln2()
-    return k * high + (float(e[0]) + k * low)
+LOG_SPLIT = np.array(0.7)
+
+
+def log(x: Array, out: Array) -> Step:
+    """Make the step that writes ln x of positive normal numbers: x = 2^k (1 + e) with 1 + e from about 0.7 to 1.4."""
+    e, k, less = (np.empty(x.shape) for _ in range(3))
+    exponent = np.empty(x.shape, dtype=np.intc)
+    follow, (high, low) = log1p(e, e), map(np.array, _ln2())
+
+    def step() -> None:
+        np.frexp(x, e, exponent)
+        np.less(e, LOG_SPLIT, less)
+        np.subtract(exponent, less, k)
+        np.add(less, ONE, less)
+        np.multiply(e, less, e)
+        np.subtract(e, ONE, e)
+        follow()
+        np.multiply(k, low, less)
+        np.add(e, less, e)
+        np.multiply(k, high, k)
+        np.add(k, e, out)
+
+    return step
 
 
 @cache
@@ -391,7 +405,9 @@ class PortableState(RandomState):
         while not 0.0 < square < 1.0:
             u, v = (2.0 * float(self.random_sample()) - 1.0 for _ in range(2))
             square = u * u + v * v
-        factor = math.sqrt(-2.0 * log(square) / square)
+        logarithm = np.array([square])
+        log(logarithm, logarithm)()
+        factor = math.sqrt(-2.0 * float(logarithm[0]) / square)
         self._spare = factor * u
         return factor * v
 
