@@ -36,6 +36,8 @@ TARGETS = {"target_rmse": [0.48, 0.4, 0.2], "target_max_error": [0.6, 0.5, 0.3],
 """Where runs of the record stop by a measure."""
 STOPPING = 90
 """So many of them."""
+SEVERAL = 80
+"""So many runs of the record have several outputs."""
 DIGITS = 16
 """Hexadecimal digits of a hash that are kept."""
 
@@ -136,6 +138,8 @@ def write() -> None:
     new = [nested | {"epochs": EPOCHS} for nested in drawn(COUNT) if not components(nested) <= held]
     if not any(name in nested for nested in specs for name in MEASURES):
         new += stopping(specs)
+    if not any(nested["data"].get("classes") for nested in specs):
+        new += several(specs)
     rows = old["runs"] if old["portable"] == PORTABLE else []
     specs = specs[len(rows) :] + new
     rows += [{"hash": hashed(train([build(nested, "portable")])), "spec": nested} for nested in specs]
@@ -149,6 +153,18 @@ def stopping(specs: list[dict]) -> list[dict]:
     chosen = rng.sample(specs, STOPPING)
     names = [rng.choice(list(TARGETS)) for _ in chosen]
     return [nested | {name: rng.choice(TARGETS[name])} for nested, name in zip(chosen, names, strict=True)]
+
+
+def several(specs: list[dict]) -> list[dict]:
+    """Return some of these specifications with an output for each class."""
+    rng = random.Random(20261126)
+    ways = [("cross_entropy", "softmax"), ("cross_entropy", "softmax"), ("bce", "sigmoid"), ("mse", "tanh")]
+    found = []
+    for nested in rng.sample([nested for nested in specs if nested["init"]["name"] != "file"], SEVERAL):
+        loss, output = rng.choice(ways)
+        data = nested["data"] | {"classes": True, "targets": "binary"}
+        found.append(nested | {"data": data, "arch": nested["arch"] | {"output": output}, "loss": loss})
+    return found
 
 
 if __name__ == "__main__":

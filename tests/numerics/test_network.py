@@ -32,7 +32,7 @@ def parameters(units, runs=R, seed=0):
 def data(batch, seed=1):
     """Draw inputs off the grid, and a target of each kind as far as there is room."""
     rng = np.random.RandomState(seed)
-    return rng.randn(batch, INPUTS), np.arange(batch) % 2 * 1.0
+    return rng.randn(batch, INPUTS), (np.arange(batch)[:, None] % 2 == 1) * 1.0
 
 
 def build(arch, loss, theta, X, y, *, targets="binary"):
@@ -77,7 +77,7 @@ def test_gradients_are_the_slopes_of_the_loss(activation, way, hidden, batch):
         net.backward()
         smooth = np.ones(R, dtype=bool)
         if (kink := objective(loss, output, targets).kink) is not None:
-            smooth = (np.abs(kink(net.z[-1][:, 0], y[:, None])) > 1e-3).all(axis=0)
+            smooth = (np.abs(kink(net.z[-1], y[..., None])) > 1e-3).all(axis=(0, 1))
         if activation in KINKED and hidden:
             nearest = np.min([np.abs(z).min(axis=(0, 1)) for z in net.z[:-1]], axis=0)
             smooth = nearest > 1e-4
@@ -94,7 +94,7 @@ def test_a_unit_on_its_kink_passes_what_the_setting_says(at_zero):
     drawn = parameters(units, runs=8)
     drawn["b1"][:] = drawn["b2"][:] = 0.0
     theta = network.pack(drawn, units)
-    net, gradient = build(arch, "bce", theta, np.zeros((1, 2)), np.zeros(1))
+    net, gradient = build(arch, "bce", theta, np.zeros((1, 2)), np.zeros((1, 1)))
     net.forward()
     net.backward()
     np.testing.assert_allclose(gradient[2], at_zero * 0.5 * drawn["W2"][:, 0, 0], rtol=1e-14, atol=0.0)
@@ -147,7 +147,7 @@ def test_data_of_its_own_for_each_run_give_the_same_bits(hidden, loss, output, t
     theta = network.pack(parameters(units), units)
     X, y = data(4)
     shared, gradient = build(arch, loss, theta, X, y, targets=targets)
-    repeated = np.repeat(X[..., None], R, axis=2), np.repeat(y[:, None], R, axis=1)
+    repeated = np.repeat(X[..., None], R, axis=2), np.repeat(y[..., None], R, axis=2)
     own, same = build(arch, loss, theta, *repeated, targets=targets)
     for net in (shared, own):
         net.forward()

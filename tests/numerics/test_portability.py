@@ -28,7 +28,9 @@ NATIVE = {
     "_constant": "checks functions of one's own",
     **dict.fromkeys(("_affine_stacked", "_weight_gradient_stacked", "_input_gradient_stacked"), "native products"),
     **dict.fromkeys(("_softplus", "_logistic", "_by_lapack", "arithmetics.py", "layers.py"), "native functions"),
-    **dict.fromkeys(("run", "eigenvalues", "_forward", "_back", "_outer", "sigmoid", "_entropy"), "diagnosis"),
+    **dict.fromkeys(
+        ("run", "eigenvalues", "_along", "_forward", "_back", "_outer", "sigmoid", "_entropy"), "diagnosis"
+    ),
     **dict.fromkeys(("activations.py", "outputs.py", "losses.py"), "value and derivatives for the diagnosis"),
     **dict.fromkeys(("_exp_table", "_erf_start", "_nodes"), "decimal numbers"),
     **dict.fromkeys(("_logarithmic", "_Loop"), "counts"),

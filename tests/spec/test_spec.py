@@ -191,7 +191,7 @@ def test_specifications_are_values():
         ({"seed": "0..9"}, r"seed must be a whole number; got '0\.\.9'"),
         ({"epochs": 0}, r"epochs must be at least 1; got 0"),
         ({"epochs": True}, r"epochs must be a whole number; got True"),
-        ({"loss": "huber"}, r"loss must be one of bce, mse, mae, hinge; got 'huber'"),
+        ({"loss": "huber"}, r"loss must be one of bce, mse, mae, cross_entropy, hinge; got 'huber'"),
         ({"loss": "hinge"}, "loss=hinge needs arch.output=linear or tanh; got arch.output=sigmoid"),
         ({"arch": {"output": "tanh"}}, "loss=bce needs arch.output=sigmoid; got arch.output=tanh"),
         (
@@ -203,7 +203,7 @@ def test_specifications_are_values():
             "arch.output=sigmoid can't reach the target -1 of data.targets=bipolar; use data.targets=binary, or",
         ),
         ({"arch": {"output": "softmax"}}, "arch.output can't be softmax with one output unit: .* is always 1"),
-        ({"arch": {"output": "relu"}}, "arch.output must be one of sigmoid, linear, tanh; got 'relu'"),
+        ({"arch": {"output": "relu"}}, "arch.output must be one of sigmoid, linear, tanh, softmax; got 'relu'"),
         ({"data": {"targets": "01"}}, "data.targets must be one of binary, bipolar; got '01'"),
         ({"batch_size": 0}, r"batch_size must be at least 1; got 0"),
         ({"batch_size": "half"}, r"batch_size must be full or a whole number; got 'half'"),

@@ -133,7 +133,7 @@ def margin(output: str, p: Array, y: Array, *, axis: int = -1) -> Array:
     """
     if output == SOFTMAX:
         others = np.where(y > 0.5, -np.inf, p).max(axis=axis)
-        lead: Array = 0.5 * (np.where(y > 0.5, p, 0.0).sum(axis=axis) - others)
+        lead: Array = 0.5 * (np.where(y > 0.5, p, -np.inf).max(axis=axis) - others)
         return lead
     least: Array = ((2.0 * y - 1.0) * (p - 0.5)).min(axis=axis)
     return least
