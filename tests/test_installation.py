@@ -64,7 +64,7 @@ def test_the_package_is_the_wheels_and_has_its_version_types_and_configuration(c
 
 def test_a_run_and_a_sweep_of_own_data_and_functions_with_a_report(call):
     page = (ROOT / "docs" / "own.md").read_text()
-    spirals, functions = re.findall(r"^```python\n(.*?)^```\n", page, re.MULTILINE | re.DOTALL)
+    spirals, _, functions = re.findall(r"^```python\n(.*?)^```\n", page, re.MULTILINE | re.DOTALL)
     call("python", "-c", spirals)
     (call.folder / "my_functions.py").write_text(functions)
     assert "Undecided:" in call("xorlab", "train", "epochs=200")

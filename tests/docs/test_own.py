@@ -43,9 +43,11 @@ def test_the_code_and_the_commands_run(tmp_path, store_uri, monkeypatch):
             done = commands.call("src/xorlab/__main__.py", *words, folder=tmp_path, uri=store_uri)
             assert done.returncode == 0, f"{line}\n{done.stderr}"
             said[line] = done.stdout
-    spirals, sine, sweep, quartic, verify, weights, why = said.values()
+    spirals, sine, classes, each, sweep, quartic, verify, weights, why = said.values()
     assert "Converged" in spirals
     assert "Converged" in sine
+    assert "90 of 90 points are right\nConverged: at every point the greatest p is that of its class." in classes
+    assert "Converged: at every point each output is on the right side of p = 1/2." in each
     assert re.search("swish .* 10", sweep)
     assert "with tanh output" in quartic
     assert "Identical: all 2,000 recorded losses" in verify

@@ -60,7 +60,7 @@ def plain(spec, start, lr, epochs):
             changes[3] += dz
         losses.append(total / len(X))
         for array, change in zip((W1, b1, W2, b2), changes, strict=True):
-            array -= lr * change / len(X)
+            np.subtract(array, lr * change / len(X), out=array)
     return losses, (W1, b1, W2, b2)
 
 

@@ -19,7 +19,9 @@ from xorlab.diagnosis.planes import planes
 from xorlab.figures.mechanism import run_planes
 from xorlab.numerics.snapshots import histories
 from xorlab.spec import RunSpec
+from xorlab.spec.components.outputs import SOFTMAX
 from xorlab.spec.text import title
+from xorlab.sweeps import recording
 
 POINTS = 200
 """Epochs of a curve in a picture of many, on a log scale."""
@@ -87,12 +89,18 @@ class RunPlots:
     def plane(self, *epochs: int) -> Axes:
         """Draw p over the plane of two inputs, with the line of each hidden unit, at some epochs, the end unless given.
 
+        Of a network with softmax the regions of its classes are drawn instead, at the end only.
+
         Raises
         ------
         XorlabError
-            Where the data does not have two inputs.
+            Where the data does not have two inputs, or the network has several outputs without softmax.
         """
         (history,) = histories([self._spec], epochs or [self._spec.epochs])
         heading = f"{title(self._spec)}: {phrase(self._outcome)}"
+        if self._spec.arch.output == SOFTMAX and not epochs:
+            regions = recording.over_the_plane(self._spec, history.trained.final, heading)
+            if regions is not None:
+                return _shown(regions)
         losses, levels = history.trained.losses[0], spectrum(self._spec)
         return _shown(run_planes(planes(history), losses, levels=levels, outcome=self._outcome, title=heading))

@@ -18,7 +18,7 @@ Partition = tuple[tuple[int, ...], ...]
 
 
 def partitions(p: NDArray[np.float64]) -> list[Partition]:
-    """Group the points of R runs by their outputs p, (R, N) or (R, N, K), see `outputs.position`. Ties are transitive."""
+    """Group the points of R runs by outputs p, (R, N) or (R, N, K), see `outputs.position`. Ties are transitive."""
     R, N = p.shape[:2]
     if N > MOST_POINTS:
         return [()] * R

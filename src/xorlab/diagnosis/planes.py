@@ -58,8 +58,8 @@ def planes(history: History) -> list[Plane]:
     X, y = datasets.load(spec.data, spec.numerics)
     if y.ndim == 2:
         raise XorlabError(
-            f"the plane is drawn of networks with one output; this one has {y.shape[1]}. Where it has softmax, the "
-            "run's surface.png shows the regions of its classes"
+            f"the hidden units' lines are drawn for networks with one output; this one has {y.shape[1]}. Where it has "
+            "softmax, the run's surface.png shows the regions of its classes"
         )
     if X.shape[1] != 2:
         raise XorlabError(f"the plane needs data with two inputs; got {spec.data.name} with {X.shape[1]}")

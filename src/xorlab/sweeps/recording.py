@@ -114,15 +114,23 @@ def pictures(chunk: Chunk, index: int) -> dict[str, bytes]:
     heading = f"{title(spec)}: {phrase(verdict.outcome)}"
     loss = figures.run_loss(chunk.trained.losses[index], levels=spectrum(spec), title=heading)
     drawn = {"loss.png": figures.png(loss)}
-    X, y = datasets.load(spec.data, spec.numerics)
-    if X.shape[1] == 2 and (y.ndim == 1 or spec.arch.output == SOFTMAX):
-        x1, x2, p = surface(spec, take(chunk.trained.final, slice(index, index + 1)), points=SURFACE_POINTS)
-        if y.ndim == 1:
-            surface_ = figures.decision_surface(x1, x2, p[0], X, y, heading)
-        else:
-            surface_ = figures.class_regions(x1, x2, p[0], X, y, heading, names=datasets.class_names(spec.data))
-        drawn["surface.png"] = figures.png(surface_)
+    final = take(chunk.trained.final, slice(index, index + 1))
+    if (plane := over_the_plane(spec, final, heading)) is not None:
+        drawn["surface.png"] = figures.png(plane)
     return drawn
+
+
+def over_the_plane(spec: RunSpec, final: Mapping[str, Array], heading: str) -> Any:
+    """Return a Figure of what one network says over the plane of its two inputs; None where it can't be drawn."""
+    from xorlab import figures
+
+    X, y = datasets.load(spec.data, spec.numerics)
+    if X.shape[1] != 2 or (y.ndim == 2 and spec.arch.output != SOFTMAX):
+        return None
+    x1, x2, p = surface(spec, dict(final), points=SURFACE_POINTS)
+    if y.ndim == 1:
+        return figures.decision_surface(x1, x2, p[0], X, y, heading)
+    return figures.class_regions(x1, x2, p[0], X, y, heading, names=datasets.class_names(spec.data))
 
 
 def npz(arrays: Mapping[str, Array]) -> bytes:

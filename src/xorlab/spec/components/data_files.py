@@ -147,15 +147,17 @@ def _csv(content: bytes, path: str, target: str | None, outputs: int, classes: b
     column = names.index(target) if target is not None else width - outputs
     chosen = slice(column, column + outputs)
     for line, row in enumerate(rows, start=1 + bool(head)):
-        numbers = row[:column] + row[column + 1 :] if classes else row
-        if len(row) != width or not all(map(is_number, numbers)):
+        inputs = row[:column] + row[column + 1 :]
+        if len(row) != width or not all(map(is_number, inputs if classes else row)):
+            word = not classes and len(row) == width and all(map(is_number, inputs))
             raise SpecError(
-                f"data.path={path} must have {len(numbers) if classes else width} numbers in each line"
+                f"data.path={path} must have {width - classes} numbers in each line"
                 f"{' beside the class' if classes else ''}; got {','.join(row)!r} in line {line}"
+                f"{'; set data.classes=true if it names a class' if word else ''}"
             )
     if classes:
-        named = [row.pop(column).strip() for row in rows]
-        y = np.array([float(name) for name in named] if all(map(is_number, named)) else named)
+        labels = [row.pop(column).strip() for row in rows]
+        y = np.array([float(label) for label in labels] if all(map(is_number, labels)) else labels)
         return np.array(rows, dtype=np.float64), y
     table = np.array([[float(cell) for cell in row] for row in rows])
     return np.delete(table, chosen, axis=1), table[:, chosen]
