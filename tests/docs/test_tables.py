@@ -16,7 +16,7 @@ from xorlab.spec.components.datasets import DATASETS
 from xorlab.spec.components.initializers import INITIALIZERS
 from xorlab.spec.components.losses import LOSSES
 from xorlab.spec.components.optimizers import OPTIMIZERS
-from xorlab.spec.components.outputs import OUTPUTS
+from xorlab.spec.components.outputs import OUTPUTS, SOFTMAX
 from xorlab.spec.options import FOLLOWING, SPECIFYING
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ CHOICES = {
     "Optimizers": OPTIMIZERS,
     "Data sets": DATASETS,
     "Losses": LOSSES,
-    "Outputs": OUTPUTS,
+    "Outputs": [*OUTPUTS, SOFTMAX],
 }
 
 
