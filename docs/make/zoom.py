@@ -1,9 +1,9 @@
-"""Film a zoom into the map of fates: find a point where two fates meet, and halve the span in every frame.
+"""Film a zoom into the map of fates of tanh: halve the span in every frame, round a rough point.
 
     python docs/make/zoom.py
 
-It writes docs/fates/zoom.gif, and docs/fates/zoom.md with the command of each frame. A frame's runs are those of its
-command, trained here without a record.
+It writes docs/fates/zoom.gif, and docs/fates/zoom.md with the command of each frame and how much of the picture is
+new. A frame's runs are those of its command, trained here without a record.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dimension import labels, zooms
 from xorlab.cli.fates import grid
 from xorlab.diagnosis import fates
 from xorlab.diagnosis.verdict import Verdict, diagnose
@@ -22,10 +23,7 @@ from xorlab.numerics import training
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 
 FOLDER = Path(__file__).resolve().parents[1] / "fates"
-STD, LOW, HIGH = 0.05, 2.9, 4.0
-"""The line on which the point is searched: an initial scale, and learning rates with many changes of fate between."""
-POINTS = 64
-"""Learning rates that are tried at a time."""
+ACTIVATION, SEED = "tanh", 1
 LENGTH = 1000
 
 
@@ -33,40 +31,37 @@ def main() -> None:
     """Write the film and the page of its commands."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--frames", type=int, default=31, help="each of half the span of the one before (%(default)s)")
-    parser.add_argument("--side", type=int, default=96, help="networks across and upwards (%(default)s)")
+    parser.add_argument("--side", type=int, default=64, help="networks across and upwards (%(default)s)")
     options = parser.parse_args()
-    lr = boundary()
+    solved = labels.label(labels.VARIANTS[labels.BASE], ACTIVATION, SEED)
+    lr, std = (10.0 ** zooms.roughest(solved, SEED, levels=9)).tolist()
     spans = [3.0 / 2.0**frame for frame in range(options.frames)]
-    images = [frame(options.side, lr, span) for span in spans]
+    images = [frame(options.side, (lr, std), span) for span in spans]
     FOLDER.mkdir(exist_ok=True)
     last = [200] * (len(images) - 1) + [2000]
     images[0].save(FOLDER / "zoom.gif", save_all=True, append_images=images[1:], duration=last, loop=0)
-    commands = [f"xorlab fates --width {options.side} --centre {lr!r},{STD!r} --span {span!r}" for span in spans]
-    text = "\n".join(["# The frames of the zoom", "", "`python docs/make/zoom.py` writes this page.", "", "```"])
-    (FOLDER / "zoom.md").write_text("\n".join([text, *commands, "```", ""]))
+    (FOLDER / "zoom.md").write_text(commands(options.side, (lr, std), spans, images))
 
 
-def boundary() -> float:
-    """Find a learning rate at which the fate changes, to the last bits that a zoom needs.
-
-    Of the places between neighbours of different fates, the one nearest the middle is searched in turn.
-    """
-    low, high = LOW, HIGH
-    while high - low > 1e-14 * high:
-        tried = np.linspace(low, high, POINTS)
-        names = [fates.fate(verdict.outcome, verdict.cause) for verdict in judged(tried, [STD])]
-        changes = [place for place, (one, other) in enumerate(pairwise(names)) if one != other]
-        if not changes:
-            break
-        place = min(changes, key=lambda each: abs(each - POINTS / 2))
-        low, high = float(tried[place]), float(tried[place + 1])
-    return 0.5 * (low + high)
+def commands(side: int, centre: tuple[float, float], spans: list[float], images: list[Image.Image]) -> str:
+    """Return the page of the frames' commands, and of how many pixels differ from the frame before."""
+    typed = [
+        f"xorlab fates --width {side} --centre {centre[0]!r},{centre[1]!r} --span {span!r} arch.activation={ACTIVATION}"
+        for span in spans
+    ]
+    new = [f"{np.any(np.asarray(b) != np.asarray(a), axis=-1).mean():.0%} new: " for a, b in pairwise(images)]
+    lines = [f"{n}. {share}`{line}`" for n, (share, line) in enumerate(zip(["", *new], typed, strict=True), start=1)]
+    said = (
+        "`python docs/make/zoom.py` writes this page. *New* is the share of a frame's pixels that have another colour "
+        "than in the frame before."
+    )
+    return "\n".join(["# The frames of the zoom", "", said, "", *lines, ""])
 
 
-def frame(side: int, lr: float, span: float) -> Image.Image:
+def frame(side: int, centre: tuple[float, float], span: float) -> Image.Image:
     """Train the runs of a frame and colour them."""
-    shown = coloured(side, (lr, STD), span)
-    return Image.fromarray(shown).resize((4 * side, 4 * side), Image.Resampling.NEAREST)
+    shown = coloured(side, centre, span, activation=ACTIVATION)
+    return Image.fromarray(shown).resize((6 * side, 6 * side), Image.Resampling.NEAREST)
 
 
 def coloured(side: int, centre: tuple[float, float], span: float, **settings: Any) -> np.ndarray:

@@ -145,17 +145,24 @@ def test_labels_are_those_of_a_plain_loop(activation):
     assert len({*variants["stops"][1]}) == 2
 
 
-def test_labels_in_many_digits_are_those_of_double_precision_away_from_the_boundary():
-    points = np.log10([[1.0, 1.0], [5.0, 0.5], [0.1, 0.1]])
-    variant = labels.Variant(epochs=60, threshold=0.2, digits=40)
-    found = exact.label(variant, 1)(points).tolist()
-    assert found == labels.label(variant, "tanh", 1)(points).tolist()
-    assert len(set(found)) == 2
+def test_labels_in_many_digits_are_those_of_a_plain_loop():
+    """To the epoch: the loss is first at the threshold before the update of the last epoch that is needed."""
+    for lr, std in ((3.0, 1.5), (2.0, 0.8)):
+        needed = int(np.argmax(loss_curve("tanh", lr, std, 1, 100) <= 0.4)) + 1
+        assert 10 < needed < 60
+        for epochs, wanted in ((needed, True), (needed - 1, False)):
+            variant = labels.Variant(epochs=epochs, threshold=0.4, digits=40)
+            assert exact.label(variant, 1)(np.log10([[lr, std]])).tolist() == [wanted]
 
 
 def test_coordinates_in_float32_are_rounded():
     (spec,) = labels._specs(labels.Variant(single=True), "relu", 1, np.log10([[0.1, 0.3]]))
     assert (spec.lr, spec.init.std) == (float(np.float32(0.1)), float(np.float32(0.3)))
+
+
+def test_a_variant_without_an_early_end_has_no_target():
+    (spec,) = labels._specs(labels.Variant(ends=True), "relu", 1, np.zeros((1, 2)))
+    assert spec.target_loss is None
 
 
 @pytest.mark.parametrize("activation", labels.ACTIVATIONS)

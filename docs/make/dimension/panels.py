@@ -3,10 +3,9 @@
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.random import RandomState
 
-from dimension.labels import ACTIVATIONS, BASE, CORNER, SPAN, VARIANTS, Array, Label, label
-from dimension.zooms import FACTOR, STEPS, descend
+from dimension.labels import ACTIVATIONS, BASE, CORNER, SPAN, VARIANTS, label
+from dimension.zooms import FACTOR, roughest
 from xorlab.figures.palette import OUTCOME_COLOURS, STYLE
 
 SEED = 1
@@ -24,7 +23,7 @@ def picture() -> Figure:
         grid = figure.subplots(len(ACTIVATIONS), 1 + len(SHOWN), squeeze=False)
         for row, activation in zip(grid, reversed(ACTIVATIONS), strict=True):
             solved = label(VARIANTS[BASE], activation, SEED)
-            middle = centre(solved)
+            middle = roughest(solved, SEED, levels=max(SHOWN) + 1)
             spans = [SPAN, *(SPAN / 3.0 / FACTOR**level for level in SHOWN)]
             for ax, span in zip(row, spans, strict=True):
                 around = CORNER + SPAN / 2.0 if span == SPAN else middle
@@ -36,11 +35,3 @@ def picture() -> Figure:
                 ax.set_xlabel(f"{span:.2g} decades", fontsize=8)
             row[0].set_ylabel({"relu": "ReLU", "tanh": "tanh"}[activation])
     return figure
-
-
-def centre(solved: Label) -> Array:
-    """Return a point of the boundary to the scale of the nearest map: the middle of the roughest piece of a zoom."""
-    zoom = descend(solved, RandomState(SEED), CORNER, SPAN, windows=VARIANTS[BASE].windows, levels=max(SHOWN) + 1)
-    points, labels = list(zoom)[-1]
-    found: Array = points[(labels[:, 1:] != labels[:, :-1]).sum(axis=1).argmax(), STEPS // 2]
-    return found

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-from dimension.labels import Array, Label, Labels
+from dimension.labels import BASE, CORNER, SPAN, VARIANTS, Array, Label, Labels
 
 FIRST = 4
 """How many times as many pieces level 0 has: only some of them cross the boundary, and fewer where it is rough."""
@@ -44,6 +44,14 @@ def descend(
         within = (step + rng.uniform(size=windows)) / STEPS - 0.5
         middle, along = middle[piece] + (length * within)[:, None] * along[piece], along[piece]
         length /= FACTOR
+
+
+def roughest(label: Label, seed: int, *, levels: int) -> Array:
+    """Return a point (2,) of the plane of fates: the middle of the piece with most crossings at the last level."""
+    zoom = descend(label, RandomState(seed), CORNER, SPAN, windows=VARIANTS[BASE].windows, levels=levels)
+    points, labels = list(zoom)[-1]
+    found: Array = points[(labels[:, 1:] != labels[:, :-1]).sum(axis=1).argmax(), STEPS // 2]
+    return found
 
 
 def changes(labels: Labels) -> NDArray[np.int64]:
