@@ -8,7 +8,7 @@ import pytest
 from numpy.random import RandomState
 
 import boundary as script
-from dimension import exact, labels, maps, page, record, zooms
+from dimension import estimates, exact, labels, maps, record, zooms
 from xorlab.numerics.training import draw
 from xorlab.spec import ArchSpec, InitSpec, RunSpec
 
@@ -85,7 +85,7 @@ def test_boxes_are_those_of_a_plain_count():
 def box_dimension(label, side):
     x = np.linspace(0.001, 0.999, side + 1)
     plane = np.stack(np.meshgrid(x, x), axis=-1)
-    return page.box_dimension(maps.boxes(label(plane.reshape(-1, 2)).reshape(plane.shape[:2])))
+    return estimates.box_dimension(maps.boxes(label(plane.reshape(-1, 2)).reshape(plane.shape[:2])))
 
 
 def test_box_dimensions_are_exact_for_a_line_and_too_low_for_a_fractal():
@@ -194,7 +194,7 @@ def test_measuring_goes_on_where_the_tables_end(tmp_path, monkeypatch):
 
 def test_an_estimate_counts_the_seeds():
     values = RandomState(0).normal(1.5, 0.2, 20)
-    found = page.estimate(list(values))
+    found = estimates.estimate(list(values))
     assert found.error == pytest.approx(values.std(ddof=1) / 20**0.5)
     assert found.high - found.low == pytest.approx(2 * 1.96 * found.error, rel=0.15)
     assert found.low < found.mean < found.high

@@ -1,16 +1,15 @@
 """docs/boundary.md and its picture, from the tables of zooms and boxes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
-from scipy.stats import bootstrap
 
 from dimension import zooms
+from dimension.estimates import Estimate, box_dimension, dimensions, estimate
 from dimension.labels import ACTIVATIONS, BASE, EXACT, SEEDS, SPAN, VARIANTS, Array
 from dimension.record import SIDES, Boxes, Levels, Map, Zoom, work
 from markdown_table import table as markdown_table
@@ -21,61 +20,16 @@ NAMES = {"relu": "ReLU", "tanh": "tanh"}
 COLOURS = {"relu": "#c0302f", "tanh": "#08386f"}
 ROUGH, SMOOTH = range(1, 5), range(6, VARIANTS[BASE].levels)
 """Levels that are taken together: those at which rounding decides few points, and the deepest."""
-FINEST = (1, 2, 4, 8, 16)
-"""The boxes, in pixels, over which the dimension of a map is taken."""
 CHECKS = {
     BASE: "as above",
     "portable": "rounded otherwise (`numerics=portable`)",
     "epochs": "2,000 epochs",
     "higher": "solved at a loss of 0.2",
     "lower": "solved at a loss of 0.02",
-    "ends": "no early end: the loss after the last epoch counts",
+    "ends": "no early end: the loss after the last epoch decides",
     "float32": "lr and scale rounded to float32",
     EXACT: "400 decimal digits, 2 pieces of lines",
 }
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The mean of a number over seeds, its standard error between seeds, and its 95 % interval from a bootstrap."""
-
-    n: int
-    mean: float
-    error: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        if not self.n:
-            return "–"
-        if self.n == 1:
-            return f"{self.mean:.2f}"
-        return f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Estimate a mean from one value a seed; a single one has no interval."""
-    n = len(values)
-    if n < 2:
-        mean = float(np.mean(values)) if n else np.nan
-        return Estimate(n, mean, np.nan, -np.inf, np.inf)
-    found = bootstrap((values,), np.mean, method="percentile", rng=np.random.default_rng(0)).confidence_interval
-    error = float(np.std(values, ddof=1) / np.sqrt(n))
-    return Estimate(n, float(np.mean(values)), error, float(found.low), float(found.high))
-
-
-def dimensions(found: Iterable[Levels], levels: Iterable[int]) -> list[float]:
-    """Return D of each zoom over some levels together, of those that have a boundary in all of them."""
-    wanted = list(levels)
-    whole = [[own[level] for level in wanted] for own in found if len(own) > wanted[-1]]
-    pairs = [np.sum([[row[f"lag{lag}"] for lag in zooms.LAGS] for row in own], axis=0) for own in whole]
-    return [float(zooms.dimension(each)) for each in pairs if each.all()]
-
-
-def box_dimension(counts: Boxes) -> float:
-    """Return D from the numbers of the smallest boxes, by least squares over the logarithms."""
-    slope, _ = np.polyfit(np.log(FINEST), np.log([counts[box] for box in FINEST]), 1)
-    return -float(slope)
 
 
 class Answers:
@@ -222,7 +176,7 @@ class Answers:
                 found = self.boxes(activation, side)
                 D = [box_dimension(each) for each in found]
                 error = estimate(D).error
-                few = [str(estimate(D)), f"{error:.3f}" if len(D) > 1 else "–"] if D else ["–", "–"]
+                few = [str(estimate(D)), f"{error:.3f}" if np.isfinite(error) else "–"] if D else ["–", "–"]
                 rows.append([f"{side:,}²", NAMES[activation], str(len(found)), *few])
         columns = ("pixels", "activation", "maps with a boundary", "D, boxes of 1 to 16 pixels", "standard error")
         return markdown_table(columns, rows, right=True)
@@ -244,7 +198,7 @@ class Answers:
                 parts.append(f"{len(seeds) * len(ACTIVATIONS) - done} of the {2 * len(seeds)} maps of {side:,}²")
         zooms = [task for task in work() if isinstance(task, Zoom)]
         if left := sum(task not in self._zoomed for task in zooms):
-            parts.append(f"{left} of the {len(zooms)} zooms of the last two sections")
+            parts.append(f"{left} of the {len(zooms)} zooms with something changed")
         return "; ".join(parts)
 
 
