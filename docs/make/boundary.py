@@ -30,7 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     folder, path = options.out / "boundary", options.out / "boundary.md"
     if options.measure:
         record.measure(folder, options.kept, 60.0 * options.minutes)
-    answers = page.Answers(record.read_zooms(folder / "zooms.csv"), record.read_boxes(folder / "boxes.csv"))
+    zoomed, counted = record.read_zooms(folder / "zooms.csv"), record.read_boxes(folder / "boxes.csv")
+    if lacking := page.lacking(zoomed):
+        parser.error(
+            f"{folder / 'zooms.csv'} must hold the zooms of every seed; it lacks {lacking}: go on with --measure"
+        )
+    answers = page.Answers(zoomed, counted)
     text = page.page(answers)
     wrong = [claim for claim, holds in answers.claims().items() if not holds]
     for claim in wrong:

@@ -182,14 +182,25 @@ def test_measuring_goes_on_where_the_tables_end(tmp_path, monkeypatch):
     small = labels.Variant(epochs=20, threshold=0.6, windows=4, levels=2)
     monkeypatch.setattr(record, "work", lambda: iter(tasks))
     monkeypatch.setattr(record, "VARIANTS", {labels.BASE: small})
-    record.measure(tmp_path, tmp_path / "kept", 1e9)
-    zoomed, counted = record.read_zooms(tmp_path / "zooms.csv"), record.read_boxes(tmp_path / "boxes.csv")
+    record.measure(tmp_path / "new", tmp_path / "kept", 1e9)
+    zoomed, counted = (
+        read(tmp_path / "new" / name)
+        for read, name in ((record.read_zooms, "zooms.csv"), (record.read_boxes, "boxes.csv"))
+    )
     assert zoomed == {tasks[0]: list(record.zoom(tasks[0]))}
     assert counted == {tasks[1]: maps.boxes(np.load(tmp_path / "kept" / "relu-1-8.npy"))}
     assert list(counted[tasks[1]]) == [1, 2, 4, 8]
     monkeypatch.setattr(record, "zoom", None)
     monkeypatch.setattr(maps, "compute", None)
-    record.measure(tmp_path, tmp_path / "kept", 1e9)
+    record.measure(tmp_path / "new", tmp_path / "kept", 1e9)
+
+
+def test_tables_without_the_base_are_refused_in_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        script.main(["--out", str(tmp_path)])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("it lacks 42: go on with --measure")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_estimate_counts_the_seeds():

@@ -32,6 +32,13 @@ CHECKS = {
 }
 
 
+def lacking(zoomed: Mapping[Zoom, Levels]) -> int:
+    """Count what the page cannot be written without and the table lacks: base zooms, and one rounded otherwise."""
+    wanted = [task for task in work() if isinstance(task, Zoom) and task.variant == BASE]
+    wanted += [Zoom("portable", activation, SEEDS[0]) for activation in ACTIVATIONS]
+    return sum(task not in zoomed for task in wanted)
+
+
 class Answers:
     """What the tables say.
 

@@ -60,7 +60,8 @@ def work() -> Iterator[Zoom | Map]:
 def measure(folder: Path, kept: Path, seconds: float) -> None:
     """Measure what the tables in `folder` lack, for so much CPU time; the pixels of maps are in files in `kept`."""
     zoomed, counted = read_zooms(folder / "zooms.csv"), read_boxes(folder / "boxes.csv")
-    kept.mkdir(parents=True, exist_ok=True)
+    for each in (folder, kept):
+        each.mkdir(parents=True, exist_ok=True)
     start = time.process_time()
     for task in work():
         if task in zoomed or task in counted:
