@@ -24,6 +24,7 @@ from xorlab.runs import columnar, single
 from xorlab.spec import RunSpec
 from xorlab.spec.product import Product, of
 from xorlab.sweeps import parts
+from xorlab.tracking.tracker import Tracker
 
 GRID = {"lr": [0.1, 3.0, 1e200], "arch.hidden": [(2,), (3, 2)], "activation": ["relu", "tanh"], "seed": range(4)}
 FEW = {"epochs": 40, "log_every": 15}
@@ -139,6 +140,61 @@ def test_a_sweep_killed_by_sigkill_has_whole_parts_and_goes_on(store_uri: str, t
     assert own.missing == [range(own.there, 4000)]
 
 
+def test_a_sweep_that_is_widened_keeps_its_numbers_and_is_that_of_one_made_at_once(
+    store_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MOST", 5)
+    trained = []
+    train = training.train
+    monkeypatch.setattr(training, "train", lambda specs, **options: trained.extend(specs) or train(specs, **options))
+    common = ["-m", "log_every=15", "workers=1"]
+
+    def typed(*words: str) -> tuple[str, str]:
+        trained.clear()
+        done = call("train.py", *common, *words, folder=tmp_path, uri=store_uri)
+        return done.stdout, done.stderr
+
+    typed("epochs=40", "seed=0..5", "lr=0.1,1", "track=sweep")
+    first = columnar.every(store_uri)[0]
+    wider = ("epochs=40", "seed=0..9", "lr=0.1,1")
+    assert re.search(r"asked +20\n +there +12\n +missing +8", typed(*wider, "sweep=latest", "plan=true")[0])
+    assert not columnar.every(store_uri)[0].product.blocks
+
+    write, files = Tracker.add_artifacts, []
+
+    def killed(self: Tracker, run_id: str, given: dict[str, bytes]) -> None:
+        files.extend(name for name in given if "parquet" in name)
+        if len(files) == 2:
+            raise KeyboardInterrupt
+        write(self, run_id, given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tracker, "add_artifacts", killed)
+        said = typed(*wider, "sweep=latest")[1]
+    rest = f"to train the rest: python train.py -m sweep={first.run_id[:8]}"
+    assert f"17 of 20 runs are finished and recorded; {rest}" in said
+    assert "17 of 20 runs are there; 3 are trained now" in typed("sweep=latest")[0]
+    assert len(trained) == 3
+    once = xl.sweep({"lr": [0.1, 1.0], "seed": range(10)}, track="sweep", uri=store_uri, experiment="once", **FEW)
+    widened = xl.load(uri=store_uri)
+    pair = [study.runs.sort_values(["lr", "seed"], ignore_index=True) for study in (once, widened)]
+    assert_frame_equal(*(runs.drop(columns=OWN) for runs in pair), check_like=True)
+
+    # Other keys, at whose values only some runs are asked for; two of these eight are there.
+    said = typed("epochs=40,60", "seed=0,1", "lr=1,3", "sweep=latest")[0]
+    assert "20 of 26 runs are there; 6 are trained now" in said
+    assert len(trained) == 6
+    own = columnar.every(store_uri)[0]
+    assert own.run_id == first.run_id
+    assert own.product.specs(range(12)) == first.product.specs(range(12))
+    assert own.product.name(25) == "seed=1 lr=1 epochs=60"
+    assert own.table(["epochs"])["epochs"].value_counts().to_dict() == {40: 22, 60: 4}
+    material, _ = analysis.material(Selection(uri=store_uri))
+    assert len(material.counted) == len(material.plan) == 26
+    done = call("scripts/verify.py", "latest:16", folder=tmp_path, uri=store_uri)
+    assert "bit for bit" in done.stdout
+
+
 def columnar_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("mlruns/*/*/artifacts/runs/*.parquet"))
 
@@ -146,7 +202,7 @@ def columnar_files(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["lr=1,2", "sweep=latest"], "can't be widened; give its own grid or none"),
+        (["lr=linspace(0.1,1,4096)", "seed=0..4095", "sweep=latest"], "and this grid together have 16,777,218"),
         (["sweep=latest", "track=runs"], "was recorded with track=sweep and stays so"),
         (["sweep=latest", "retry=failed"], "retry is for sweeps with track=runs"),
         (["lr=1,2", "track=sweep", "reuse=true"], "reuse is for sweeps with track=runs"),

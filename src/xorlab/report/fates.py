@@ -77,6 +77,10 @@ def read(name: str, uri: str | None = None, *, experiment: str = "xorlab") -> Fa
             "a map needs a sweep over two keys with numbers, as lr and init.std; "
             f"{run_id[:8]} is over {', '.join(axis.key for axis in product.axes) or 'none'}"
         )
+    if product.blocks:
+        raise XorlabError(
+            f"a map needs a sweep of one grid; {run_id[:8]} was widened. Start a new sweep of the whole grid"
+        )
     if sweep.missing:
         raise XorlabError(
             f"a map needs all runs of its sweep; {run_id[:8]} has {sweep.there:,} of {len(product):,}. "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from xorlab.errors import XorlabError
 from xorlab.numerics.thinning import Every, logged
@@ -87,7 +88,7 @@ class Columnar:
         import pyarrow.parquet as pq
 
         wanted = None if numbers is None else np.unique(np.fromiter(numbers, np.int64))
-        tables = []
+        tables: list[pa.Table] = []
         with store.reported(self.uri), tempfile.TemporaryDirectory() as draft:
             for span in self.spans:
                 own = None
@@ -96,7 +97,15 @@ class Columnar:
                     if not own.size:
                         continue
                 path = artifacts.path(self.location, file_name(span), Path(draft), tracking_uri=self.uri)
-                table = pq.read_table(path, columns=None if columns is None else list(columns), memory_map=True)
+                # A file from before the sweep was widened lacks what did not vary then.
+                lacking = [name for name in self.product.varying if name not in pq.read_schema(path).names]
+                if columns is not None:
+                    lacking = [name for name in lacking if name in columns]
+                there = None if columns is None else [name for name in columns if name not in lacking]
+                table = pq.read_table(path, columns=there, memory_map=True)
+                for name, array in parameters(self.product, np.array(span), lacking).items():
+                    table = table.append_column(name, array)
+                table = table.select(tables[0].column_names) if tables else table
                 tables.append(table if own is None else table.take(pa.array(own)))
         if not tables:
             raise XorlabError(f"sweep {self.run_id} has no runs yet")
@@ -182,6 +191,21 @@ _METRICS = frozenset(
         *("units_dead", "units_off", "units_on", "units_split"),
     )
 )
+
+
+def parameters(product: Product, numbers: NDArray[np.int64], names: Sequence[str]) -> "dict[str, pa.Array]":
+    """Return some parameters that vary: numbers as such, anything else as MLflow's params are written."""
+    import pyarrow as pa
+
+    types = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
+    found = {}
+    for axis, places in zip(product.axes, product.places(numbers) if names else (), strict=False):
+        for name in axis.columns.keys() & set(names):
+            kind = types[PARAMETERS[name]]
+            values = axis.columns[name]
+            own = [written(value) for value in values] if kind == pa.string() else list(values)
+            found[name] = pa.array(own, kind).take(pa.array(places))
+    return {name: found[name] for name in names}
 
 
 def find(sweep: str, uri: str | None = None) -> Columnar | None:

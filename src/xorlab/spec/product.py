@@ -19,6 +19,9 @@ from xorlab.spec.text import PARAMETERS, params, typed
 
 V = TypeVar("V")
 
+Block = tuple[Sequence[int], ...]
+"""Every combination of some places of each axis, the last varying fastest."""
+
 MOST = 2**24
 """The most runs of a product: 4,096 x 4,096."""
 SPACINGS: dict[str, Callable[[float, float, int], NDArray[np.float64]]] = {
@@ -70,13 +73,21 @@ class Product:
     ----------
     base : the parameters of the first run
     axes : what varies
+    blocks : the combinations that are meant, one block after the other; empty where all are. A sweep that was widened
+        has its first grid as the first block, so its runs keep their numbers.
     """
 
     base: Mapping[str, Any]
     axes: tuple[Axis, ...]
+    blocks: tuple[Block, ...] = ()
 
     def __len__(self) -> int:
-        return math.prod(self.shape)
+        return sum(math.prod(map(len, block)) for block in self.whole)
+
+    @property
+    def whole(self) -> tuple[Block, ...]:
+        """The blocks, or one of all combinations."""
+        return self.blocks or (tuple(map(range, self.shape)),)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,7 +107,17 @@ class Product:
 
     def places(self, numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
         """Return the place of each run on each axis."""
-        return tuple(np.unravel_index(numbers, self.shape or (1,)))
+        if not self.blocks:
+            return tuple(np.unravel_index(numbers, self.shape or (1,)))
+        found = np.zeros((len(self.axes), numbers.size), dtype=np.int64)
+        start = 0
+        for block in self.blocks:
+            shape = tuple(map(len, block))
+            own = (numbers >= start) & (numbers < start + math.prod(shape))
+            for n, at in enumerate(np.unravel_index(numbers[own] - start, shape)):
+                found[n, own] = np.array(block[n])[at]
+            start += math.prod(shape)
+        return tuple(found)
 
     def specs(self, numbers: range) -> list[RunSpec]:
         """Return the specifications of some runs; runs share the parts in which they agree."""
@@ -133,17 +154,22 @@ class Product:
 
     def texts(self, number: int) -> dict[str, str]:
         """Return the value of each axis at a run, as it would be typed."""
-        places = np.unravel_index(number, self.shape or (1,))
-        return {axis.key: axis.text(int(place)) for axis, place in zip(self.axes, places, strict=False)}
+        places = self.places(np.array([number]))
+        return {axis.key: axis.text(int(place[0])) for axis, place in zip(self.axes, places, strict=False)}
 
     def edges(self) -> Iterator[RunSpec]:
-        """Yield the runs with every short axis at each of its values, and each long one at its first and last."""
-        yield self.first
-        for number, axis in enumerate(self.axes):
-            places = range(len(axis)) if axis.texts is not None else (0, len(axis) - 1)
-            stride = math.prod(self.shape[number + 1 :])
-            for place in places:
-                yield from self.specs(range(place * stride, place * stride + 1))
+        """Yield the runs of each block with every short axis at each of its values, each long one at first and last."""
+        start = 0
+        for block in self.whole:
+            shape = tuple(map(len, block))
+            numbers = {start}
+            for n, axis in enumerate(self.axes):
+                stride = math.prod(shape[n + 1 :])
+                places = range(shape[n]) if axis.texts is not None else (0, shape[n] - 1)
+                numbers.update(start + place * stride for place in places)
+            for number in sorted(numbers):
+                yield from self.specs(range(number, number + 1))
+            start += math.prod(shape)
 
     @cached_property
     def shared(self) -> dict[str, str]:
@@ -154,21 +180,17 @@ class Product:
     def json(self) -> bytes:
         """Return the product as text; `read` reads it back to the bit."""
         axes = [{"key": axis.key, "texts": axis.texts, "columns": _lists(axis.columns)} for axis in self.axes]
-        return json.dumps({"numerics": NUMERICS, "base": dict(self.base), "axes": axes}, indent=1).encode()
+        found = {"numerics": NUMERICS, "base": dict(self.base), "axes": axes}
+        if self.blocks:
+            found["blocks"] = [list(map(list, block)) for block in self.blocks]
+        return json.dumps(found, indent=1).encode()
 
     @classmethod
     def read(cls, content: bytes) -> Self:
         """Return a product from its text."""
         found = json.loads(content)
-        return cls(found["base"], tuple(Axis(each["key"], each["columns"], each["texts"]) for each in found["axes"]))
-
-    def same(self, other: "Product") -> bool:
-        """Tell whether both are the same runs, by the same numbers, however their values were typed."""
-        mine, others = (json.loads(each.json()) for each in (self, other))
-        return bool(
-            mine["base"] == others["base"]
-            and [each["columns"] for each in mine["axes"]] == [each["columns"] for each in others["axes"]]
-        )
+        axes = tuple(Axis(each["key"], each["columns"], each["texts"]) for each in found["axes"])
+        return cls(found["base"], axes, tuple(map(tuple, found.get("blocks", ()))))
 
     def hash(self) -> str:
         """Return a text that only the same product has."""

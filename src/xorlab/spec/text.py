@@ -150,6 +150,19 @@ def typed(value: Any) -> str:
     return "'" + escaped.replace("${", "\\${") + "'"
 
 
+def belongs(parameter: str, key: str) -> bool:
+    """Tell whether a typed key sets a parameter: its own, or that of its group."""
+    return parameter == key or parameter.startswith(f"{key}.")
+
+
+def typed_value(params: Mapping[str, str], key: str) -> str:
+    """Return the value of a key, a parameter or a group, as it would be typed for a run of these params."""
+    if key == "arch":
+        return "-".join(map(str, specification(params).units))
+    text = params.get(key, params.get(f"{key}.name", ""))
+    return text.removesuffix(".0") if PARAMETERS.get(key) is float else text.replace(", ", ",")
+
+
 def differing(parameters: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the parameters that are not the same in all of several specifications, in their order.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xorlab.errors import XorlabError
 from xorlab.spec.options import Options
-from xorlab.spec.text import PARAMETERS, differing, specification
+from xorlab.spec.text import belongs, differing, specification, typed_value
 from xorlab.sweeps.jobs import MOST, Job
 from xorlab.sweeps.plan import Plan, Row
 from xorlab.tracking.records import ASKED, CONVERGED_BELOW, LOG_EVERY
@@ -75,7 +75,7 @@ class Asked:
             return self.jobs[identity]
         row = self.plan.rows[identity]
         spec = specification(row)
-        return Job(config=spec.nested(), spec=spec, swept={key: _text(row, key) for key in self.swept})
+        return Job(config=spec.nested(), spec=spec, swept={key: typed_value(row, key) for key in self.swept})
 
     def settings(self) -> list[dict[str, str]]:
         """Return for each planned run the values of the keys that vary, as they are typed."""
@@ -88,7 +88,7 @@ class Asked:
         found = []
         for row in self.plan.rows.values():
             values = ((key, (key, _value(row, key))) for key in self.swept)
-            found.append({key: typed[place] if place in typed else _text(row, key) for key, place in values})
+            found.append({key: typed[place] if place in typed else typed_value(row, key) for key, place in values})
         return found
 
 
@@ -162,24 +162,11 @@ def _swept(stored: "StoredSweep", before: Plan, own: Plan, plan: Plan, jobs: Seq
         return tuple(now)
     known = [*filter(None, stored.tags.get("swept", "").split(",")), *now]
     for parameter in differing(list(plan.rows.values())):
-        if not any(_belongs(parameter, key) for key in known):
-            known.append(next((key for key in typed if _belongs(parameter, key)), parameter))
+        if not any(belongs(parameter, key) for key in known):
+            known.append(next((key for key in typed if belongs(parameter, key)), parameter))
     return tuple(dict.fromkeys(known))
-
-
-def _belongs(parameter: str, key: str) -> bool:
-    """Tell whether a typed key sets a parameter: its own, or that of its group."""
-    return parameter == key or parameter.startswith(f"{key}.")
 
 
 def _value(row: Row, key: str) -> object:
     """Return what a key sets in a run: the value of a parameter, or those of a group."""
-    return row[key] if key in row else tuple((name, text) for name, text in row.items() if _belongs(name, key))
-
-
-def _text(row: Row, key: str) -> str:
-    """Return the value of a key as it would be typed."""
-    if key == "arch":
-        return "-".join(map(str, specification(row).units))
-    text = row.get(key, row.get(f"{key}.name", ""))
-    return text.removesuffix(".0") if PARAMETERS.get(key) is float else text.replace(", ", ",")
+    return row[key] if key in row else tuple((name, text) for name, text in row.items() if belongs(name, key))

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from xorlab.diagnosis.units import STATES
 from xorlab.numerics.thinning import Every, logged
+from xorlab.runs import columnar
 from xorlab.spec import RunSpec
 from xorlab.spec.product import Product
-from xorlab.spec.text import PARAMETERS, written
 from xorlab.sweeps import pool, recording
 from xorlab.sweeps.pool import Chunk, Progress
 
@@ -25,7 +25,6 @@ METRICS = (
     *("hessian_min", "hessian_max", "lr_lambda_max", "interaction", "loss_bound", "last_loss"),
     *(f"units_{state}" for state in STATES),
 )
-TYPES = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
 
 
 @dataclass(frozen=True)
@@ -141,22 +140,12 @@ class _Columns:
             "status": pa.array(["FAILED" if trained is None else "FINISHED"] * R),
             "start": pa.array([round(1000 * chunk.start)] * R),
             "end": pa.array([round(1000 * chunk.end)] * R),
-            **self._parameters(numbers),
+            **columnar.parameters(self.product, numbers, self.product.varying),
             **{name: pa.array([own.get(name) for own in tags], pa.string()) for name in TAGS},
             **{name: pa.array([own.get(name) for own in metrics], pa.float64()) for name in METRICS},
             "losses": losses,
         }
         self.tables.append(pa.table(columns))
-
-    def _parameters(self, numbers: NDArray[np.int64]) -> dict[str, pa.Array]:
-        """Return the parameters that vary: numbers as such, anything else as MLflow's params are written."""
-        found = {}
-        for axis, places in zip(self.product.axes, self.product.places(numbers), strict=False):
-            for name, values in axis.columns.items():
-                kind = TYPES[PARAMETERS[name]]
-                own = [written(value) for value in values] if kind == pa.string() else list(values)
-                found[name] = pa.array(own, kind).take(pa.array(places))
-        return found
 
     def _losses(self, chunk: Chunk, metrics: list[dict[str, float]]) -> pa.Array:
         """Return the logged losses of each run; enter the last among its metrics."""

@@ -106,10 +106,16 @@ def point_to_unfinished(plan: str, command: str, options: Options) -> None:
         )
 
 
-def going_on(asked: Asked, run_id: str) -> str:
-    """Return the command that trains what a sweep lacks."""
+def kept(done: int, runs: int, run_id: str, *, typed: str | None) -> str:
+    """Say of a sweep that ends early what is kept, and which command trains the rest.
+
+    Parameters
+    ----------
+    typed : the command that began the sweep; None for one that goes on
+    """
     word = f"sweep={run_id[:SHORT_ID]}"
-    return f"{without_sweep(asked.command)} {word}" if asked.stored is None else command(["-m", word])
+    rest = command(["-m", word]) if typed is None else f"{without_sweep(typed)} {word}"
+    return f"{done:,} of {runs:,} runs are finished and recorded; to train the rest: {rest}"
 
 
 def _recorded(stored: StoredSweep, options: Options) -> Plan:

@@ -17,9 +17,10 @@ from xorlab.errors import XorlabError
 from xorlab.numerics.training import parameter_count
 from xorlab.runs import columnar
 from xorlab.runs.columnar import Columnar
-from xorlab.spec import NUMERICS
+from xorlab.spec import NUMERICS, widening
 from xorlab.spec.components import functions
 from xorlab.spec.options import EngineSettings, Options
+from xorlab.spec.product import MOST as PRODUCT
 from xorlab.spec.product import Product
 from xorlab.sweeps import asked, columns, continuing, engines, pool, recording, terminal
 from xorlab.sweeps.columns import Lost, Part, Span
@@ -117,9 +118,17 @@ def run(product: Product | None, options: Options, *, command: str, folder: Path
     if wanted.stored is None:
         continuing.point_to_unfinished(wanted.product.hash(), wanted.command, options)
     engine = engines.start(options.engine, options.workers or pool.cores())
-    opening = recording.sweep(wanted, artifacts={AXES: wanted.product.json()})
+    axes = {AXES: wanted.product.json()}
     going_on = wanted.stored.run_id if wanted.stored else None
+    opening = recording.sweep(wanted, artifacts={} if wanted.stored else axes)
     with terminable(), engine as running, tracker.running(opening, run_id=going_on) as parent:
+        if wanted.stored is not None:
+            # Only now can no other command give the next numbers to other runs.
+            if _opened(parent, options).product.json() != wanted.stored.product.json():
+                raise XorlabError(
+                    f"another command has just widened sweep {parent[: asked.SHORT_ID]}; start yours again"
+                )
+            tracker.add_artifacts(parent, axes)
         sweep = _opened(parent, options)
         done = sweep.there
         if going_on is not None:
@@ -128,7 +137,8 @@ def run(product: Product | None, options: Options, *, command: str, folder: Path
         try:
             with (
                 terminal.Bars(
-                    runs=wanted.runs - done, epochs=round((wanted.runs - done) * _length(wanted.product))
+                    runs=wanted.runs - done,
+                    epochs=round((wanted.runs - done) * _length(wanted.product, sweep.missing)),
                 ) as bars,
                 closing(_trained(wanted, sweep.missing, bars, running)) as parts,
             ):
@@ -139,7 +149,8 @@ def run(product: Product | None, options: Options, *, command: str, folder: Path
                         bars.recorded(part.outcomes.elements())
                         done += part.span.runs
         except BaseException:
-            print(f"{done:,} of {wanted.runs:,} runs are finished and recorded", file=sys.stderr)
+            typed = command if wanted.stored is None else None
+            print(continuing.kept(done, wanted.runs, parent, typed=typed), file=sys.stderr)
             raise
         sweep = _opened(parent, options)
         results = _Results(wanted, sweep)
@@ -160,7 +171,7 @@ def run(product: Product | None, options: Options, *, command: str, folder: Path
 
 
 def _asked(product: Product | None, options: Options, command: str) -> AskedParts:
-    """Return the sweep that is asked for; refuse to change one that exists."""
+    """Return the sweep that is asked for: a new one, or one that exists, joined by the product."""
     for key in ("reuse", "retry", "artifacts"):
         if getattr(options, key) not in (None, False, "none"):
             raise XorlabError(f"{key} is for sweeps with track=runs; leave it out, or give track=runs")
@@ -172,18 +183,21 @@ def _asked(product: Product | None, options: Options, command: str) -> AskedPart
     short = stored.run_id[: asked.SHORT_ID]
     if stored.tags.get("numerics", str(NUMERICS)) != str(NUMERICS):
         raise XorlabError(f"sweep {short} is of another version of the numerics; start it again")
-    if product is not None and not product.same(stored.product):
+    whole = stored.product if product is None else widening.joined(stored.product, product)
+    if len(whole) > PRODUCT:
         raise XorlabError(
-            f"sweep {short} was recorded with track=sweep and can't be widened; give its own grid or none, "
-            "or start a new sweep"
+            f"a sweep can have {PRODUCT:,} runs; {short} and this grid together have {len(whole):,}. Give fewer values"
         )
+    typed = [stored.tags["command"]]
+    if whole is not stored.product:
+        typed.append(f"{asked.without_sweep(command)} sweep=latest")
     every = stored.tags[LOG_EVERY]
     kept = replace(
         options,
         log_every=every if every == "log" else int(every),
         converged_below=float(stored.tags[CONVERGED_BELOW]),
     )
-    return AskedParts(stored.product, kept, stored.tags["command"], stored)
+    return AskedParts(whole, kept, " && ".join(typed), stored)
 
 
 def stored_columns(options: Options) -> Columnar | None:
@@ -212,17 +226,18 @@ def _print_plan(wanted: AskedParts) -> None:
         print(f"  {label:15} {count:>9,}")
 
 
-def _length(product: Product) -> float:
-    """Return the epochs of a run, on the average."""
-    for axis in product.axes:
-        if "epochs" in axis.columns:
-            return float(np.mean(axis.columns["epochs"]))
+def _length(product: Product, missing: Sequence[range]) -> float:
+    """Return the epochs of a run that is missing, on the average."""
+    for n, axis in enumerate(product.axes):
+        if "epochs" in axis.columns and missing:
+            numbers = np.concatenate([np.arange(gap.start, gap.stop) for gap in missing])
+            return float(np.array(axis.columns["epochs"])[product.places(numbers)[n]].mean())
     return float(product.first.epochs)
 
 
 def _spans(wanted: AskedParts, missing: Sequence[range], workers: int) -> Iterator[Span]:
     """Cut the runs that are missing into parts."""
-    length = _length(wanted.product)
+    length = _length(wanted.product, missing)
     each = length * max(map(parameter_count, wanted.product.edges()))
     most = int(np.clip(WORK / each, 64, MOST))
     left = sum(map(len, missing))
@@ -242,7 +257,7 @@ def _trained(
     if engine and use is None:
         raise XorlabError("functions must be registered by a module that the engine's workers can import, see use")
     left = sum(map(len, missing))
-    updates = left * _length(product) * parameter_count(product.first)
+    updates = left * _length(product, missing) * parameter_count(product.first)
     count = 1 if use is None else options.workers or (pool.cores() if updates > pool.WORTH else 1)
     work = partial(columns.train, product, converged_below=options.converged_below, log_every=every)
     if engine is None and count == 1:

@@ -117,9 +117,9 @@ def run_many(jobs: Sequence[Job], options: Options, *, command: str, folder: Pat
                         bars.recorded(results.write(chunk))
                         done += len(chunk.places)
         except BaseException:
-            kept = len(asked.plan.rows) - len(wanted) + done
-            said = f"{kept:,} of {len(asked.plan.rows):,} runs are finished and recorded"
-            print(f"{said}; to train the rest: {continuing.going_on(asked, parent)}", file=sys.stderr)
+            kept = asked.runs - len(wanted) + done
+            typed = asked.command if asked.stored is None else None
+            print(continuing.kept(kept, asked.runs, parent, typed=typed), file=sys.stderr)
             raise
         state = tracker.patiently(lambda: continuing.state(asked, parent))
         if options.retry == "outdated":
