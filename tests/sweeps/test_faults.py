@@ -1,8 +1,14 @@
 """Sweeps whose store goes away, is locked, or is full: they wait, stop, and go on to the same rows."""
 
+import contextlib
+import os
 import re
 import shutil
+import signal
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +17,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import servers
+from commands import ROOT
 from xorlab import figures, runs
 from xorlab.errors import StoreError, XorlabError
 from xorlab.numerics import training
@@ -19,7 +26,7 @@ from xorlab.spec.options import Options
 from xorlab.sweeps.jobs import Job
 from xorlab.sweeps.results import Results
 from xorlab.sweeps.runner import run_many
-from xorlab.tracking import patience, store
+from xorlab.tracking import drivers, patience, store
 
 JOBS = [
     Job(config={}, spec=spec, swept={"seed": str(spec.seed)}, typed={"seed": str(spec.seed)})
@@ -99,10 +106,62 @@ def test_a_sweep_outlives_a_restart_of_postgresql(sweep, at, undisturbed, tmp_pa
         store.engine(uri).dispose()
 
 
-def test_a_sweep_outlives_a_tracking_server_that_goes_away(sweep, at, undisturbed, store_uri, monkeypatch, capsys):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, ready_store):
+    """A tracking server: its address, and its database."""
+    folder = tmp_path_factory.mktemp("server")
+    database = Path(shutil.copy(ready_store, folder / "mlflow.db"))
+    with servers.mlflow_server(f"sqlite:///{database}", folder) as address:
+        yield address, database
+
+
+def test_a_command_is_told_who_trains_a_sweep_of_a_tracking_server_and_ends_it_once_that_has_died(
+    sweep, at, undisturbed, server, tmp_path, monkeypatch, capsys
+):
+    address, database = server
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": address}
+    command = [sys.executable, str(ROOT / "train.py"), "-m", "seed=0..5", "epochs=30", "tracking.experiment=driven"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as other:
+        while not (began := running(database)):
+            assert other.poll() is None
+            time.sleep(0.005)
+        other.send_signal(signal.SIGSTOP)  # it lives, and does nothing
+        assert began == running(database)
+        with pytest.raises(StoreError, match=rf"is being trained by process {other.pid} on \S+; wait until it ends"):
+            sweep(address, experiment="driven", sweep="latest")
+        assert began == running(database)
+        other.kill()
+    capsys.readouterr()
+    monkeypatch.setattr(drivers, "BEAT", 0.3)
+    beats = []
+
+    def look() -> None:
+        for _ in range(2):
+            beats.append(int(running(database, "xorlab.heartbeat")[0]))
+            time.sleep(1.5)
+
+    at(0, look)
+    sweep(address, experiment="driven", sweep="latest")
+    assert f"ended with process {other.pid} on {socket.gethostname()}, which has died; it is now KILLED" in (
+        capsys.readouterr().err
+    )
+    assert beats[1] > beats[0]
+    assert running(database) == []
+    assert rows(address, "driven")[2] == undisturbed[2]
+
+
+def running(database, tag="xorlab.driver"):
+    """Return this tag of the sweeps that show as RUNNING."""
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
+        kinds = "SELECT run_uuid FROM tags WHERE key = 'xorlab.kind'"
+        asked = f"SELECT value FROM tags JOIN runs USING (run_uuid) WHERE status = 'RUNNING' AND run_uuid IN ({kinds})"
+        return [value for (value,) in connection.execute(f"{asked} AND key = ?", [tag])]
+
+
+def test_a_sweep_outlives_a_tracking_server_that_goes_away(sweep, at, undisturbed, server, monkeypatch, capsys):
     monkeypatch.setattr(patience, "BACKOFF", (0.05, 0.1, 0.2, 0.4, 0.8, 1.6))
-    uri, folder = store_uri, Path(store_uri.removeprefix("sqlite:///")).parent
-    with servers.mlflow_server(uri, folder) as address, servers.line(address) as line:
+    address, _ = server
+    with servers.line(address) as line:
         # One in 23 answers is lost: what was asked for has been done, and is asked for again.
         at(0, lambda: setattr(line, "loses", 23))
         sweep(line.address, experiment="lossy")
