@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(
             f"{folder / 'zooms.csv'} must hold the zooms of every seed; it lacks {lacking}: go on with --measure"
         )
-    answers = page.Answers(zoomed, counted)
+    answers = page.Answers(zoomed, counted, record.read_exact(folder / "exact.csv"))
     text = page.page(answers)
     wrong = [claim for claim, holds in answers.claims().items() if not holds]
     for claim in wrong:

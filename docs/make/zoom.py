@@ -34,7 +34,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64, help="networks across and upwards (%(default)s)")
     options = parser.parse_args()
     solved = labels.label(labels.VARIANTS[labels.BASE], ACTIVATION, SEED)
-    lr, std = (10.0 ** zooms.roughest(solved, SEED, levels=9)).tolist()
+    points, _ = zooms.roughest(solved, SEED, level=8)
+    lr, std = (10.0 ** points[zooms.STEPS // 2]).tolist()
     spans = [3.0 / 2.0**frame for frame in range(options.frames)]
     images = [frame(options.side, (lr, std), span) for span in spans]
     FOLDER.mkdir(exist_ok=True)

@@ -151,8 +151,8 @@ def test_labels_in_many_digits_are_those_of_a_plain_loop():
         needed = int(np.argmax(loss_curve("tanh", lr, std, 1, 100) <= 0.4)) + 1
         assert 10 < needed < 60
         for epochs, wanted in ((needed, True), (needed - 1, False)):
-            variant = labels.Variant(epochs=epochs, threshold=0.4, digits=40)
-            assert exact.label(variant, 1)(np.log10([[lr, std]])).tolist() == [wanted]
+            variant = labels.Variant(epochs=epochs, threshold=0.4)
+            assert exact.label(variant, 1, digits=40)(np.log10([[lr, std]])).tolist() == [wanted]
 
 
 def test_coordinates_in_float32_are_rounded():
@@ -193,6 +193,26 @@ def test_measuring_goes_on_where_the_tables_end(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "zoom", None)
     monkeypatch.setattr(maps, "compute", None)
     record.measure(tmp_path / "new", tmp_path / "kept", 1e9)
+
+
+def test_a_piece_is_labelled_again_at_the_points_of_the_zoom(monkeypatch):
+    """The other labels are those of twice the epochs here, which are fast."""
+    other = labels.label(labels.Variant(epochs=40), "tanh", 1)
+    monkeypatch.setattr(record, "VARIANTS", {labels.BASE: labels.Variant(epochs=20)})
+    monkeypatch.setattr(zooms, "VARIANTS", {labels.BASE: labels.Variant(windows=8)})
+    monkeypatch.setattr(exact, "label", lambda variant, seed: other)
+    own = labels.label(labels.Variant(epochs=20), "tanh", 1)
+    zoom = zooms.descend(own, RandomState(1), labels.CORNER, labels.SPAN, windows=8, levels=2)
+    points, each = list(zoom)[1]
+    crossings = [int((np.diff(piece.astype(int)) != 0).sum()) for piece in each]
+    place = crossings.index(max(crossings))
+    again = other(points[place])
+    assert record.exactly(record.Exact(1, 1)) == {
+        "double": max(crossings),
+        "exact": int((np.diff(again.astype(int)) != 0).sum()),
+        "flips": int((again != each[place]).sum()),
+    }
+    assert (again != each[place]).any()
 
 
 def test_tables_without_the_base_are_refused_in_one_line(tmp_path, capsys):

@@ -12,17 +12,17 @@ from xorlab.spec.components import datasets
 TANH, EXP = (np.frompyfunc(function, 1, 1) for function in (mp.tanh, mp.exp))
 
 
-def label(variant: Variant, seed: int) -> Label:
+def label(variant: Variant, seed: int, *, digits: int = 400) -> Label:
     """Return the function from log10 of lr and init.std to whether 2-3-1 with tanh from that seed is solved.
 
-    Each network is trained by a plain loop with `variant.digits` decimal digits. Its initial weights are `init.std`
-    times the numbers that the seed draws at 1. Slow: half a second for each network.
+    Each network is trained by a plain loop with so many decimal digits. Its initial weights are `init.std`
+    times the numbers that the seed draws at 1. Slow: a second or more for each network.
     """
     spec = RunSpec(arch=ArchSpec(activation="tanh"), init=InitSpec(std=1.0), seed=seed)
     drawn, (X, y) = draw(spec)[0], datasets.load(spec.data)
 
     def solved(points: Array) -> Labels:
-        with mp.workdps(variant.digits):
+        with mp.workdps(digits):
             start = [_exact(drawn[name]) for name in ("W1", "b1", "W2", "b2")]
             data = _exact(X), _exact(y[:, None])
             plane = mp.mpf(10) ** _exact(points)

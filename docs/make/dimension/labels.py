@@ -31,7 +31,6 @@ class Variant:
     ends : whether it trains to its last epoch and must then be at the threshold; otherwise it stops when it gets there
     numerics : `native`, or `portable`, which rounds differently
     single : whether lr and init.std are rounded to float32 first
-    digits : decimal digits of the arithmetic, for tanh only; None is float64
     windows : pieces of lines at each level of a zoom but the first
     levels : how many levels a zoom has
     """
@@ -41,12 +40,11 @@ class Variant:
     ends: bool = False
     numerics: str = "native"
     single: bool = False
-    digits: int | None = None
     windows: int = 24
     levels: int = 11
 
 
-BASE, EXACT = "base", "exact"
+BASE = "base"
 VARIANTS = {
     BASE: Variant(),
     "portable": Variant(numerics="portable"),
@@ -55,7 +53,6 @@ VARIANTS = {
     "lower": Variant(threshold=0.02),
     "ends": Variant(ends=True),
     "float32": Variant(single=True, levels=5),
-    EXACT: Variant(digits=400, windows=2),
 }
 
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from dimension import zooms
 from dimension.estimates import Estimate, box_dimension, dimensions, estimate
-from dimension.labels import ACTIVATIONS, BASE, EXACT, SEEDS, SPAN, VARIANTS, Array
-from dimension.record import SIDES, Boxes, Levels, Map, Zoom, work
+from dimension.labels import ACTIVATIONS, BASE, SEEDS, SPAN, VARIANTS, Array
+from dimension.record import EXACT_COLUMNS, EXACT_LEVELS, SIDES, Boxes, Exact, Levels, Map, Zoom, work
 from markdown_table import table as markdown_table
 from xorlab.figures.palette import STYLE
 
@@ -28,7 +28,6 @@ CHECKS = {
     "lower": "solved at a loss of 0.02",
     "ends": "no early end: the loss after the last epoch decides",
     "float32": "lr and scale rounded to float32",
-    EXACT: "400 decimal digits, 2 pieces of lines",
 }
 
 
@@ -44,11 +43,16 @@ class Answers:
 
     Parameters
     ----------
-    zoomed, counted : the two tables
+    zoomed, counted, again : the three tables
     """
 
-    def __init__(self, zoomed: Mapping[Zoom, Levels], counted: Mapping[Map, Boxes]) -> None:
-        self._zoomed, self._counted = zoomed, counted
+    def __init__(
+        self,
+        zoomed: Mapping[Zoom, Levels],
+        counted: Mapping[Map, Boxes],
+        again: Mapping[Exact, Mapping[str, int]],
+    ) -> None:
+        self._zoomed, self._counted, self._again = zoomed, counted, again
 
     def zooms(self, variant: str, activation: str) -> list[Levels]:
         """Return the zooms of a variant and an activation that have a boundary, in the order of their seeds."""
@@ -106,8 +110,11 @@ class Answers:
             < 0.005,
             "with tanh another rounding changes more points the deeper the zoom": portable[1] < 0.1
             and portable[1] < portable[4] < portable[last],
-            "with many digits D is above 1.5 at the deepest levels": not self.zooms(EXACT, "tanh")
-            or self.over(EXACT, "tanh", SMOOTH).mean > 1.5,
+            "with many digits the pieces cross the boundary at least half as often": all(
+                sum(row["exact"] for row in rows) > 0.5 * sum(row["double"] for row in rows)
+                for rows in map(self._at, sorted(EXACT_LEVELS))
+                if rows
+            ),
         }
 
     def fields(self) -> dict[str, str]:
@@ -127,7 +134,7 @@ class Answers:
             "checks": self._checks(),
             "maps": self._maps(),
             "exact": self._exact(),
-            "exact_seeds": str(len(self.zooms(EXACT, "tanh"))),
+            "exact_seeds": str(len({task.seed for task in self._again})),
             "lacking": self._lacking(),
         }
 
@@ -188,12 +195,17 @@ class Answers:
         columns = ("pixels", "activation", "maps with a boundary", "D, boxes of 1 to 16 pixels", "standard error")
         return markdown_table(columns, rows, right=True)
 
+    def _at(self, level: int) -> list[Mapping[str, int]]:
+        return [row for task, row in self._again.items() if task.level == level]
+
     def _exact(self) -> str:
-        columns = ("level", "D", "points that double precision labels otherwise")
-        rows = [
-            [str(level), str(self.over(EXACT, "tanh", [level])), percent(self.share(EXACT, "tanh", level))]
-            for level in range(VARIANTS[EXACT].levels)
-        ]
+        columns = ("level", "seeds", "crossings in double precision", "in 400 digits", "labels that differ")
+        rows = []
+        for level in sorted(EXACT_LEVELS):
+            if own := self._at(level):
+                means = [float(np.mean([row[name] for row in own])) for name in EXACT_COLUMNS]
+                flips = percent(means.pop() / (zooms.STEPS + 1))
+                rows.append([str(level), str(len(own)), *(f"{mean:.1f}" for mean in means), flips])
         return markdown_table(columns, rows, right=True)
 
     def _lacking(self) -> str:
@@ -203,9 +215,13 @@ class Answers:
             done = sum(Map(activation, seed, side) in self._counted for activation in ACTIVATIONS for seed in seeds)
             if done < len(seeds) * len(ACTIVATIONS):
                 parts.append(f"{len(seeds) * len(ACTIVATIONS) - done} of the {2 * len(seeds)} maps of {side:,}²")
-        zooms = [task for task in work() if isinstance(task, Zoom)]
-        if left := sum(task not in self._zoomed for task in zooms):
-            parts.append(f"{left} of the {len(zooms)} zooms with something changed")
+        for kind, table, words in (
+            (Zoom, self._zoomed, "zooms, all of them with something changed"),
+            (Exact, self._again, "pieces in 400 digits"),
+        ):
+            tasks = [task for task in work() if isinstance(task, kind)]
+            if left := sum(task not in table for task in tasks):
+                parts.append(f"{left} of the {len(tasks)} {words}")
         return "; ".join(parts)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dimension.labels import ACTIVATIONS, BASE, CORNER, SPAN, VARIANTS, label
-from dimension.zooms import FACTOR, roughest
+from dimension.zooms import FACTOR, STEPS, roughest
 from xorlab.figures.palette import OUTCOME_COLOURS, STYLE
 
 SEED = 1
@@ -23,7 +23,7 @@ def picture() -> Figure:
         grid = figure.subplots(len(ACTIVATIONS), 1 + len(SHOWN), squeeze=False)
         for row, activation in zip(grid, reversed(ACTIVATIONS), strict=True):
             solved = label(VARIANTS[BASE], activation, SEED)
-            middle = roughest(solved, SEED, levels=max(SHOWN) + 1)
+            middle = roughest(solved, SEED, level=max(SHOWN))[0][STEPS // 2]
             spans = [SPAN, *(SPAN / 3.0 / FACTOR**level for level in SHOWN)]
             for ax, span in zip(row, spans, strict=True):
                 around = CORNER + SPAN / 2.0 if span == SPAN else middle

@@ -46,12 +46,12 @@ def descend(
         length /= FACTOR
 
 
-def roughest(label: Label, seed: int, *, levels: int) -> Array:
-    """Return a point (2,) of the plane of fates: the middle of the piece with most crossings at the last level."""
-    zoom = descend(label, RandomState(seed), CORNER, SPAN, windows=VARIANTS[BASE].windows, levels=levels)
+def roughest(label: Label, seed: int, *, level: int) -> tuple[Array, Labels]:
+    """Return the points (STEPS + 1, 2) and labels of the piece with most crossings at a level of a zoom."""
+    zoom = descend(label, RandomState(seed), CORNER, SPAN, windows=VARIANTS[BASE].windows, levels=level + 1)
     points, labels = list(zoom)[-1]
-    found: Array = points[(labels[:, 1:] != labels[:, :-1]).sum(axis=1).argmax(), STEPS // 2]
-    return found
+    piece = (labels[:, 1:] != labels[:, :-1]).sum(axis=1).argmax()
+    return points[piece], labels[piece]
 
 
 def changes(labels: Labels) -> NDArray[np.int64]:
