@@ -25,6 +25,11 @@ def without_sweep(found):
     return runs
 
 
+def without_files(found):
+    """The tables: the tracking server keeps the files in a folder of its own."""
+    return {name: {**rows, "artifacts": []} for name, rows in found.items()}
+
+
 @pytest.mark.skipif(servers.POSTGRES is None, reason="no PostgreSQL server is installed")
 def test_local_workers_and_the_deployment_record_the_same_and_no_password(tmp_path, store_uri, monkeypatch):
     pytest.importorskip("psycopg", reason="no driver for PostgreSQL is installed")
@@ -62,7 +67,7 @@ def test_local_workers_and_the_deployment_record_the_same_and_no_password(tmp_pa
         database.dispose()
         store.engine(at["postgres"]).dispose()  # the connections of the command, which ran in this process
     assert engines.differences(without_sweep(expected), without_sweep(direct)) == []
-    assert {each.rpartition(": ")[2] for each in engines.differences(expected, served)} <= {"artifacts"}
+    assert engines.differences(without_files(expected), without_files(served)) == []
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert {"mlflow.log", "scheduler.log", "worker.log"} <= {path.name for path in files}
     # The tracking server keeps the artifacts of its runs.
