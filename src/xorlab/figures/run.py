@@ -129,15 +129,17 @@ def class_regions(  # noqa: PLR0917 -- as decision_surface
     ax = figure.subplots()
     ax.imshow(image, extent=(x1[0], x1[-1], x2[0], x2[-1]), origin="lower", interpolation="nearest")
     points, size = np.asarray(X, dtype=float), 70 if len(labels) <= 8 else 16
-    for k, name in enumerate(names):
+    shown = [textwrap.shorten(f"class {name}", 46, placeholder="…") for name in names]
+    for k, label in enumerate(shown):
         place = points[labels[:, k] == 1.0].T
         look: Any = {"marker": MARKERS[k % len(MARKERS)], "s": size, "zorder": 3, "clip_on": False}
         edge = "black" if shades[k].mean() > 0.5 else "white"
-        ax.scatter(*place, color=shades[k], edgecolor=edge, linewidth=0.8, label=f"class {name}", **look)
+        ax.scatter(*place, color=shades[k], edgecolor=edge, linewidth=0.8, label=label, **look)
     ax.set(xlabel="x1", ylabel="x2", aspect="equal", xlim=(x1[0], x1[-1]), ylim=(x2[0], x2[-1]))
     ax.locator_params(nbins=5)
     ax.set_title(textwrap.fill(title, 46))
-    figure.legend(loc="outside lower center", ncols=min(K, 4))
+    columns = 52 // (8 + max(map(len, shown)))  # as many as fit
+    figure.legend(loc="outside lower center", ncols=min(K, max(columns, 1)))
     return figure
 
 
