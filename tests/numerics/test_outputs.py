@@ -33,13 +33,17 @@ def answer(output, z):
 
 
 def plain(spec, start, lr, epochs):
-    """Train a network of one tanh layer by loops over points and units; return its losses and its weights."""
+    """Train a network of one tanh layer by loops over points and units.
+
+    Return the loss of each batch before its update, and the final weights.
+    """
     X, y = datasets.load(spec.data)
     W1, b1, W2, b2 = (start[name][0].copy() for name in ("W1", "b1", "W2", "b2"))
-    K, losses = y.shape[1], []
-    for _ in range(epochs):
+    K, losses, size = y.shape[1], [], len(X) if spec.batch_size == "full" else spec.batch_size
+    for first in list(range(0, len(X), size)) * epochs:
+        part = slice(first, first + size)
         total, changes = 0.0, [np.zeros_like(array) for array in (W1, b1, W2, b2)]
-        for x, t in zip(X, y, strict=True):
+        for x, t in zip(X[part], y[part], strict=True):
             a = [math.tanh(sum(x[d] * W1[d, h] for d in range(2)) + b1[h]) for h in range(len(b1))]
             o = answer(spec.arch.output, [sum(a[h] * W2[h, k] for h in range(len(a))) + b2[k] for k in range(K)])
             if spec.loss == "cross_entropy":
@@ -58,20 +62,23 @@ def plain(spec, start, lr, epochs):
                 changes[1][h] += below
                 changes[2][h] += np.multiply(dz, a[h])
             changes[3] += dz
-        losses.append(total / len(X))
+        losses.append(total / len(X[part]))
         for array, change in zip((W1, b1, W2, b2), changes, strict=True):
-            np.subtract(array, lr * change / len(X), out=array)
+            np.subtract(array, lr * change / len(X[part]), out=array)
     return losses, (W1, b1, W2, b2)
 
 
 @pytest.mark.parametrize("numerics", ["native", "portable"])
+@pytest.mark.parametrize("batch_size", ["full", 2])
 @pytest.mark.parametrize(("loss", "output"), WAYS)
-def test_training_is_that_of_plain_loops(three, loss, output, numerics):
+def test_training_is_that_of_plain_loops(three, loss, output, batch_size, numerics):
     arch = ArchSpec(hidden=(4,), activation="tanh", output=output)
-    spec = RunSpec(data=three, arch=arch, loss=loss, lr=0.3, epochs=20, numerics=numerics)
+    parts = {"batch_size": batch_size, "numerics": numerics}
+    spec = RunSpec(data=three, arch=arch, loss=loss, lr=0.3, epochs=20, **parts)
     trained = train([spec])
     losses, final = plain(spec, trained.initial, 0.3, 20)
-    np.testing.assert_allclose(trained.losses[0], losses, rtol=1e-12)
+    if batch_size == "full":
+        np.testing.assert_allclose(trained.losses[0], losses, rtol=1e-12)
     for name, expected in zip(("W1", "b1", "W2", "b2"), final, strict=True):
         np.testing.assert_allclose(trained.final[name][0], expected, rtol=1e-10, atol=1e-14)
     assert trained.logits.shape == (1, 5, 3)
@@ -122,3 +129,14 @@ def test_an_output_stops_by_what_all_of_them_reach(three):
     _, y = datasets.load(three)
     assert trained.stopped == ("target_accuracy",)
     assert (trained.logits[0].argmax(axis=1) == y.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("numerics", ["native", "portable"])
+def test_a_class_that_is_far_behind_has_a_finite_loss(three, numerics):
+    """-ln p of a class that is 2,000 behind is 2,000, although p itself is 0 in floating point."""
+    arch = ArchSpec(hidden=(), output="softmax")
+    weights = {"W1": np.zeros((1, 2, 3)), "b1": np.array([[1000.0, -1000.0, 0.0]])}
+    spec = RunSpec(data=three, arch=arch, loss="cross_entropy", epochs=1, numerics=numerics)
+    trained = train([spec], initial=weights)
+    assert trained.losses[0, 0] == pytest.approx((2 * 0.0 + 2000.0 + 2 * 1000.0) / 5, rel=1e-12)
+    np.testing.assert_allclose(trained.final["b1"][0], [1000.0 - 0.1 * 0.6, -1000.0 + 0.1 * 0.2, 0.1 * 0.4], rtol=1e-12)
