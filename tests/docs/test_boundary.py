@@ -167,14 +167,14 @@ def test_a_variant_without_an_early_end_has_no_target():
 
 @pytest.mark.parametrize("activation", labels.ACTIVATIONS)
 def test_the_table_counts_as_many_solved_networks_as_a_sample_has(activation):
-    """At four points of each piece of level 0; a zoom draws them alike whatever the labels are."""
+    """At three points of each piece of level 0; a zoom draws them alike whatever the labels are."""
     nothing = zooms.descend(
         lambda points: points[:, 0] > 9.0, RandomState(1), labels.CORNER, labels.SPAN, windows=24, levels=1
     )
     points, _ = next(nothing)
-    found = labels.label(labels.VARIANTS[labels.BASE], activation, 1)(points[:, ::16].reshape(-1, 2))
+    found = labels.label(labels.VARIANTS[labels.BASE], activation, 1)(points[:, ::32].reshape(-1, 2))
     wanted = ZOOMS[record.Zoom(labels.BASE, activation, 1)][0]["solved"] / points[..., 0].size
-    assert found.mean() == pytest.approx(wanted, abs=0.03)
+    assert found.mean() == pytest.approx(wanted, abs=0.05)
 
 
 def test_measuring_goes_on_where_the_tables_end(tmp_path, monkeypatch):
@@ -199,10 +199,10 @@ def test_a_piece_is_labelled_again_at_the_points_of_the_zoom(monkeypatch):
     """The other labels are those of twice the epochs here, which are fast."""
     other = labels.label(labels.Variant(epochs=40), "tanh", 1)
     monkeypatch.setattr(record, "VARIANTS", {labels.BASE: labels.Variant(epochs=20)})
-    monkeypatch.setattr(zooms, "VARIANTS", {labels.BASE: labels.Variant(windows=8)})
+    monkeypatch.setattr(zooms, "VARIANTS", {labels.BASE: labels.Variant(windows=4)})
     monkeypatch.setattr(exact, "label", lambda variant, seed: other)
     own = labels.label(labels.Variant(epochs=20), "tanh", 1)
-    zoom = zooms.descend(own, RandomState(1), labels.CORNER, labels.SPAN, windows=8, levels=2)
+    zoom = zooms.descend(own, RandomState(1), labels.CORNER, labels.SPAN, windows=4, levels=2)
     points, each = list(zoom)[1]
     crossings = [int((np.diff(piece.astype(int)) != 0).sum()) for piece in each]
     place = crossings.index(max(crossings))
