@@ -6,10 +6,11 @@ It writes docs/verdicts.md, docs/verdicts.csv, and the table that the diagnosis 
 import argparse
 import csv
 import io
+import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from judge import draws
@@ -29,17 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=32, help="runs of a group (default: %(default)s)")
     more = "leave out groups with more epochs or with more weights than these (default: %(default)s)"
     parser.add_argument("--most", type=int, nargs=2, default=[30_000, 400], metavar=("EPOCHS", "WEIGHTS"), help=more)
+    more = "a file that keeps the rows of each group that was judged; those in it already are not judged again"
+    parser.add_argument("--kept", type=Path, help=more)
     more = "judge the even groups, on which thresholds are chosen, and write nothing"
     parser.add_argument("--tune", action="store_true", help=more)
     more = "the folder to write to (default: docs, and the diagnosis's table in its place)"
     parser.add_argument("--out", type=Path, help=more)
     options = parser.parse_args(arguments)
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(options.first + (not options.tune), options.first + 2 * options.groups, 2):
-            if draws.fits(number, Path(folder), *options.most):
-                rows += judge(number, options.runs, Path(folder))
-                print(f"group {number}: {len(rows):,} runs", file=sys.stderr)
+    numbers = range(options.first + (not options.tune), options.first + 2 * options.groups, 2)
+    rows = judged_rows(numbers, options.runs, options.most, options.kept)
     epochs, weights = options.most
     size = f"--first {options.first} --groups {options.groups} --runs {options.runs} --most {epochs} {weights}"
     found = scores(rows)
@@ -49,6 +48,25 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     write(options.out or DOCS, options.out / "judged.csv" if options.out else judged.TABLE, rows, found, text)
     return 0
+
+
+def judged_rows(numbers: Iterable[int], runs: int, most: Sequence[int], kept: Path | None) -> Rows:
+    """Judge groups, but for those that the file has; a line of the file is a group."""
+    lines = kept.read_text().splitlines() if kept and kept.exists() else []
+    found = {group["number"]: group["rows"] for group in map(json.loads, lines) if group["runs"] == runs}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in numbers:
+            if not draws.fits(number, Path(folder), *most):
+                continue
+            if number not in found:
+                found[number] = judge(number, runs, Path(folder))
+                if kept:
+                    with kept.open("a") as file:
+                        file.write(json.dumps({"number": number, "runs": runs, "rows": found[number]}) + "\n")
+            rows += found[number]
+            print(f"group {number}: {len(rows):,} runs", file=sys.stderr)
+    return rows
 
 
 def write(folder: Path, table: Path, rows: Rows, found: Sequence[Score], text: str) -> None:

@@ -27,8 +27,8 @@ OTHERS = (
     DataSpec(name="parity", bits=4),
     DataSpec(name="noisy_xor", points=5, std=0.2),
 )
-USUAL, FAULTY = (8, 9), (6, 7)
-"""Groups whose numbers end in these digits have usual settings, and usual settings with one fault."""
+DRAWN = ("wide",) * 4 + ("one fault",) * 4 + ("usual",) * 2
+"""How a group is drawn, by the last digit of its number: anything, usual settings with one fault, usual settings."""
 FAULTS: dict[str, tuple[dict[str, Any], ...]] = {
     "no hidden layer": ({"arch": {"hidden": ()}},),
     "linear units": ({"arch": {"activation": "identity"}},),
@@ -42,12 +42,20 @@ FAULTS: dict[str, tuple[dict[str, Any], ...]] = {
     "too small a start": tuple({"init": InitSpec(std=std)} for std in (0.001, 0.01)),
     "no biases": ({"arch": {"bias": False}},),
     "squared error": ({"loss": "mse"}, {"loss": "mse", "init": InitSpec(std=5.0)}),
+    "absolute error": ({"loss": "mae"},),
+    "too large a step of Adam": tuple({"optimizer": OptimizerSpec(name="adam"), "lr": lr} for lr in (1.0, 10.0)),
+    "too small a step": tuple({"lr": lr} for lr in (0.001, 0.01)),
     "too few epochs": tuple({"epochs": epochs} for epochs in (20, 100, 300)),
 }
 """Faults that people make, each in some forms."""
 LR = (1e-4, 1e3)
 UPDATES = 30_000
 """The most epochs of a run on all points at once; with batches the epochs are fewer, for each point costs an update."""
+
+
+def drawn(number: int) -> str:
+    """Say how a group is drawn."""
+    return DRAWN[number % 10]
 
 
 def group(number: int, runs: int, folder: Path) -> list[RunSpec]:
@@ -57,9 +65,9 @@ def group(number: int, runs: int, folder: Path) -> list[RunSpec]:
     differs.
     """
     rng = RandomState(number)
-    if number % 10 in USUAL:
+    if drawn(number) == "usual":
         return _usual(rng, runs)
-    if number % 10 in FAULTY:
+    if drawn(number) == "one fault":
         forms = FAULTS[_choice(rng, list(FAULTS))]
         return _usual(rng, runs, **forms[rng.randint(len(forms))])
     real = rng.rand() < 0.05
@@ -139,9 +147,8 @@ def _usual(rng: RandomState, runs: int, **fault: Any) -> list[RunSpec]:
 
 def kinds(number: int, spec: RunSpec) -> tuple[str, ...]:
     """List the classes of runs by which verdicts are scored."""
-    drawn = {digit: name for name, digits in (("usual", USUAL), ("one fault", FAULTY)) for digit in digits}
     found = {
-        drawn.get(number % 10, "wide"): True,
+        drawn(number): True,
         f"loss={spec.loss}": True,
         f"output={spec.arch.output}": True,
         "targets -1 and 1": spec.data.targets == "bipolar",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from judge.draws import group, kinds
+from judge.draws import drawn, group, kinds
 from judge.removals import REMOVALS, removed
 from xorlab.diagnosis.changes import CHANGES, TIMES
 from xorlab.diagnosis.forecast import NOTICEABLE
@@ -24,8 +24,8 @@ TRIED = 8
 def judge(number: int, runs: int, folder: Path) -> list[dict[str, Any]]:
     """Train the runs of a group, give each its verdict, and say what followed: a row a run.
 
-    The runs of a group share their architecture, loss and data. `longer`, and the names of changes, say whether the run
-    converged so; `without` and `again` whether it did better without its cause, and from another seed with it.
+    `longer`, the names of `changes`, and `without`, its cause, say whether the run converged so. Changes and removals
+    are tried on runs with usual settings or one fault.
     """
     specs = group(number, runs, folder)
     with np.errstate(all="ignore"):
@@ -33,11 +33,11 @@ def judge(number: int, runs: int, folder: Path) -> list[dict[str, Any]]:
         verdicts = diagnose(now)
         later = train([replace(spec, epochs=(1 + TIMES) * spec.epochs, **ENDLESS) for spec in specs])
         ends = diagnose(later)
-        failed = [run for run, verdict in enumerate(verdicts) if verdict.cause is not None]
+        failed = [run for run, verdict in enumerate(verdicts) if verdict.cause and drawn(number) != "wide"]
         places = grouped(verdicts[run].cause for run in failed)
         chosen = sorted(failed[place] for each in places for place in each[:TRIED])
         tried = _tried(specs, chosen)
-        causes = _removed(now, verdicts, chosen)
+        causes = removed(now, verdicts, [run for run in chosen if verdicts[run].cause in REMOVALS])
     return [
         {
             "group": number,
@@ -51,7 +51,7 @@ def judge(number: int, runs: int, folder: Path) -> list[dict[str, Any]]:
             "dead": sum(layer.count("dead") for layer in verdict.evidence.units),
             "still_dead": _still_dead(verdict, ends[run]),
             "changes": tried.get(run, {}),
-            "removal": causes.get(run),
+            "without": causes.get(run),
         }
         for run, verdict in enumerate(verdicts)
     ]
@@ -104,13 +104,3 @@ def _tried(specs: list[RunSpec], chosen: list[int]) -> dict[int, dict[str, bool]
             run, name, _ = jobs[place]
             found[run][name] = end.outcome == "converged"
     return found
-
-
-def _removed(now: Trained, verdicts: list[Verdict], chosen: list[int]) -> dict[int, tuple[bool, bool | None]]:
-    """Tell for runs whether they do better without their cause: they converge, or their loss ends noticeably lower."""
-
-    def better(run: int, spec: RunSpec, end: Verdict) -> bool:
-        before = now.final_loss[run] / _chance(now.specs[run])
-        return end.outcome == "converged" or end.final_loss / _chance(spec) < before - NOTICEABLE
-
-    return removed(now, verdicts, [run for run in chosen if verdicts[run].cause in REMOVALS], better)

@@ -38,12 +38,22 @@ def kind(row: dict[str, Any]) -> str:
     return "stuck" if row["outcome"].startswith("stuck") else str(row["outcome"])
 
 
+def tested(rows: Rows, cause: str) -> Rows:
+    """Return the rows with a cause on which its removal and changes are tested."""
+    return [row for row in rows if row["cause"] == cause and "wide" not in row["kinds"]]
+
+
+def reseeded(rows: Rows) -> list[bool]:
+    """Tell whether runs converged from another seed, where their start heeds it."""
+    return [row["changes"]["another seed"] for row in rows if "another seed" in row["changes"]]
+
+
 def _true(rows: Rows, name: str) -> list[bool]:
     return [row["followed"] in TRUE[name] for row in rows if kind(row) == name]
 
 
 def scores(rows: Rows) -> list[Score]:
-    """Count how often outcomes come true, runs do better without their cause, and changes make them converge."""
+    """Count how often outcomes come true, and how often runs converge without their cause and with changes."""
     found = [
         _score(
             "outcome", name, "", [(row["group"], row["followed"] in TRUE[name]) for row in rows if kind(row) == name]
@@ -51,12 +61,10 @@ def scores(rows: Rows) -> list[Score]:
         for name in TRUE
     ]
     for cause in CAUSES:
-        own = [row for row in rows if row["cause"] == cause]
+        own = tested(rows, cause)
         if cause in REMOVALS:
-            tried = [row for row in own if row["removal"] is not None]
-            without = [(row["group"], bool(row["removal"][0])) for row in tried]
-            again = [bool(row["removal"][1]) for row in tried if row["removal"][1] is not None]
-            found.append(_score("cause", cause, REMOVALS[cause].name, without, again))
+            without = [(row["group"], bool(row["without"])) for row in own if row["without"] is not None]
+            found.append(_score("cause", cause, REMOVALS[cause].name, without, reseeded(own)))
         found += [_remedy(own, cause, name) for name in CHANGES]
     return [score for score in found if score.n]
 
@@ -71,7 +79,7 @@ def _remedy(own: Rows, cause: str, name: str) -> Score:
     if name != "more epochs":
         baselines.append([bool(row["longer"]) for row in own])
     if name != "another seed":
-        baselines.append([bool(row["changes"]["another seed"]) for row in own if "another seed" in row["changes"]])
+        baselines.append(reseeded(own))
     return _score("remedy", cause, name, tried, *baselines)
 
 
@@ -143,21 +151,20 @@ def claims(rows: Rows) -> str:
 
 
 def removals(rows: Rows, found: Sequence[Score]) -> str:
-    """Tabulate how often runs do better without their cause, and from another seed with it."""
+    """Tabulate how often runs converge without their cause, and from another seed with it."""
     table = []
     for score in found:
         if score.about == "cause":
-            own = [row for row in rows if row["cause"] == score.name]
-            again = [row["removal"][1] for row in own if row["removal"] and row["removal"][1] is not None]
-            kept = sum(not row["longer"] for row in own)
-            cells = (share(score.true, score.n), share(sum(map(bool, again)), len(again)), share(kept, len(own)))
+            own = tested(rows, score.name)
+            again, kept = reseeded(own), sum(not row["longer"] for row in own)
+            cells = (share(score.true, score.n), share(sum(again), len(again)), share(kept, len(own)))
             table.append((f"`{score.name}`", score.change, str(score.n), *cells, "yes" if score.better else ""))
     head = (
         "cause",
         "taken away by",
         "runs",
-        "better without it",
-        "better from another seed",
+        "converge without it",
+        "converge from another seed",
         "fails if left",
         "confirmed",
     )

@@ -1,4 +1,4 @@
-"""Causes taken away: each run trained again from the same start without its cause, and from another seed with it."""
+"""Causes taken away: each run trained again from the same start without its cause."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 
-from xorlab.diagnosis.changes import CHANGES, TIMES
+from xorlab.diagnosis.changes import TIMES
 from xorlab.diagnosis.verdict import Verdict, diagnose
 from xorlab.numerics.trained import Trained, take
 from xorlab.numerics.training import grouped, shape, train
@@ -17,10 +17,10 @@ FACTORS = (0.1, 0.01, 0.001, 0.0001)
 """A learning rate that is too large is divided until the cause is gone."""
 SMALLER = 0.1
 """A start with saturated units is made this much smaller."""
-NUDGE = 1e-3
-"""Tied units are untied by so much."""
-PUSH = 0.1
-"""A run at a saddle is pushed by so much in each parameter."""
+NOISE = 0.1
+"""The standard deviation of what unties units."""
+PUSH = 1.0
+"""And of what pushes a run from a saddle."""
 Parameters = dict[str, np.ndarray]
 
 
@@ -55,6 +55,11 @@ def _smaller(spec: RunSpec) -> list[RunSpec]:
     return [replace(spec, lr=spec.lr * factor) for factor in FACTORS]
 
 
+def _cross_entropy(spec: RunSpec) -> list[RunSpec]:
+    """With a sigmoid output this loss has a gradient at the output's flat ends."""
+    return [replace(spec, loss="bce")] if spec.arch.output == "sigmoid" and spec.data.targets == "binary" else []
+
+
 def _noise(parameters: Parameters, size: float, seed: int) -> Parameters:
     rng = RandomState(seed)
     return {name: array + size * rng.standard_normal(array.shape) for name, array in parameters.items()}
@@ -70,7 +75,7 @@ def _twice(spec: RunSpec) -> list[RunSpec]:
 
 SMALL_START = Removal("a start of a tenth the size", lambda spec: [spec], lambda first, last, seed: _scaled(first))
 PUSHED = Removal(
-    "a push of 0.1 in each parameter", lambda spec: [spec], lambda first, last, seed: _noise(last, PUSH, seed)
+    "a random push of about 1 in each parameter", lambda spec: [spec], lambda first, last, seed: _noise(last, PUSH, seed)
 )
 REMOVALS: dict[str, Removal] = {
     "linear_model": Removal(
@@ -80,12 +85,12 @@ REMOVALS: dict[str, Removal] = {
     "oscillating": Removal("a learning rate at which it does not overshoot", _smaller),
     "no_bias": Removal("biases", _arch(bias=True)),
     "tied_units": Removal(
-        "a start untied by 0.001", lambda spec: [spec], lambda first, last, seed: _noise(first, NUDGE, seed)
+        "noise of about 0.1 in each weight", lambda spec: [spec], lambda first, last, seed: _noise(first, NOISE, seed)
     ),
     "killed": Removal("a learning rate that kills no layer", _smaller),
-    "all_dead": Removal("leaky_relu units", _arch(activation="leaky_relu")),
+    "all_dead": Removal("tanh units", _arch(activation="tanh", leaky_slope=None)),
     "affine_collapse": Removal("tanh units", _arch(activation="tanh", leaky_slope=None)),
-    "saturated_output": SMALL_START,
+    "saturated_output": Removal("loss=bce", _cross_entropy),
     "saturated": SMALL_START,
     "saddle": PUSHED,
     "degenerate_saddle": PUSHED,
@@ -95,46 +100,26 @@ REMOVALS: dict[str, Removal] = {
 """By cause; the causes that are missing name no fault that could be taken away."""
 
 
-def removed(
-    now: Trained, verdicts: list[Verdict], runs: list[int], better: Callable[[int, RunSpec, Verdict], bool]
-) -> dict[int, tuple[bool, bool | None]]:
-    """Tell for runs whether they do better without their cause, and from another seed with it.
-
-    The second is None for a start that ignores the seed.
-    """
-    tried: dict[int, list[tuple[RunSpec, Verdict]]] = {run: [] for run in runs}
-    again: dict[int, bool] = {}
-    for run, reseeded, spec, end in _trained(list(_jobs(now, verdicts, runs))):
-        if reseeded:
-            again[run] = better(run, spec, end)
-        else:
-            tried[run].append((spec, end))
-    found = {}
-    for run, ends in tried.items():
-        gone = [pair for pair in ends if pair[1].cause != verdicts[run].cause] or ends
-        found[run] = (better(run, *gone[0]), again.get(run))
-    return found
-
-
-Job = tuple[int, bool, RunSpec, Parameters | None]
-
-
-def _jobs(now: Trained, verdicts: list[Verdict], runs: list[int]) -> Iterator[Job]:
-    for run in runs:
-        spec, removal = now.specs[run], REMOVALS[str(verdicts[run].cause)]
-        start = removal.start and removal.start(take(now.initial, run), take(now.final, run), run)
-        yield from ((run, False, changed, start) for changed in removal.specs(spec))
-        another = CHANGES["another seed"]
-        if another.applies(spec):
-            yield run, True, another.make(spec), None
-
-
-def _trained(jobs: list[Job]) -> Iterator[tuple[int, bool, RunSpec, Verdict]]:
-    for places in grouped((shape(spec), start is None) for _, _, spec, start in jobs):
+def removed(now: Trained, verdicts: list[Verdict], runs: list[int]) -> dict[int, bool]:
+    """Tell for runs whether they converge without their cause, where it can be taken away."""
+    ends: dict[int, list[Verdict]] = {}
+    jobs = list(_jobs(now, verdicts, runs))
+    for places in grouped((shape(spec), start is None) for _, spec, start in jobs):
         own = [jobs[place] for place in places]
         starts = [start for *_, start in own if start is not None]
         initial = {name: np.stack([start[name] for start in starts]) for name in starts[0]} if starts else None
-        for (run, reseeded, spec, _), end in zip(
-            own, diagnose(train([job[2] for job in own], initial=initial)), strict=True
-        ):
-            yield run, reseeded, spec, end
+        for (run, *_), end in zip(own, diagnose(train([job[1] for job in own], initial=initial)), strict=True):
+            ends.setdefault(run, []).append(end)
+    first = {
+        run: next((end for end in each if end.cause != verdicts[run].cause), each[0]) for run, each in ends.items()
+    }
+    return {run: end.outcome == "converged" for run, end in first.items()}
+
+
+def _jobs(
+    now: Trained, verdicts: list[Verdict], runs: list[int]
+) -> Iterator[tuple[int, RunSpec, Parameters | None]]:
+    for run in runs:
+        removal = REMOVALS[str(verdicts[run].cause)]
+        start = removal.start and removal.start(take(now.initial, run), take(now.final, run), run)
+        yield from ((run, changed, start) for changed in removal.specs(now.specs[run]))

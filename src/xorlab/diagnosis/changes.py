@@ -43,6 +43,23 @@ def _units(activation: str) -> Change:
     )
 
 
+def _wider(times: int) -> Change:
+    return Change(
+        applies=lambda spec: bool(spec.arch.hidden),
+        make=lambda spec: _reseeded(
+            replace(spec, arch=replace(spec.arch, hidden=tuple(times * width for width in spec.arch.hidden)))
+        ),
+        restarts=True,
+    )
+
+
+def _scaled(times: float) -> Change:
+    return Change(
+        applies=lambda spec: spec.init.std is not None,
+        make=lambda spec: replace(spec, init=replace(spec.init, std=spec.init.std * times)),
+    )
+
+
 def _slower(spec: RunSpec, times: float) -> RunSpec:
     return replace(spec, lr=spec.lr * times)
 
@@ -57,6 +74,12 @@ CHANGES: dict[str, Change] = {
         applies=lambda spec: spec.optimizer.name == "gd",
         make=lambda spec: replace(spec, optimizer=OptimizerSpec(name="momentum")),
     ),
+    "Adam with lr=0.01": Change(
+        applies=lambda spec: spec.optimizer.name != "adam",
+        make=lambda spec: replace(spec, optimizer=OptimizerSpec(name="adam"), lr=0.01),
+    ),
+    "weights a tenth as large": _scaled(0.1),
+    "weights ten times as large": _scaled(10.0),
     "loss=bce": Change(
         applies=lambda spec: spec.loss in ("mse", "mae") and spec.arch.output == "sigmoid",
         make=lambda spec: replace(spec, loss="bce"),
@@ -67,13 +90,9 @@ CHANGES: dict[str, Change] = {
     ),
     "leaky_relu units": _units("leaky_relu"),
     "tanh units": _units("tanh"),
-    "twice the width and another seed": Change(
-        applies=lambda spec: bool(spec.arch.hidden),
-        make=lambda spec: _reseeded(
-            replace(spec, arch=replace(spec.arch, hidden=tuple(2 * width for width in spec.arch.hidden)))
-        ),
-        restarts=True,
-    ),
+    "softplus units": _units("softplus"),
+    "twice the width and another seed": _wider(2),
+    "four times the width and another seed": _wider(4),
     "four tanh units and another seed": Change(
         applies=lambda spec: (spec.arch.hidden, spec.arch.activation) != ((4,), "tanh"),
         make=lambda spec: _reseeded(
