@@ -71,6 +71,7 @@ def judged_rows(numbers: Iterable[int], runs: int, most: Sequence[int], kept: Pa
 
 def write(folder: Path, table: Path, rows: Rows, found: Sequence[Score], text: str) -> None:
     """Write the page, the counts behind it, and the table that the diagnosis reads."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "verdicts.md").write_text(text)
     table.write_text(table_csv(found))
     counts = Counter((row["outcome"], row["cause"], row["followed"]) for row in rows)

@@ -1,6 +1,7 @@
 """The judge of verdicts, at a small size: its draws, its checks against plain loops, and its page."""
 
 import csv
+import json
 import re
 import runpy
 from dataclasses import replace
@@ -17,17 +18,20 @@ from xorlab.spec import ArchSpec, RunSpec
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "make" / "judge.py"
 
 
+SIZE = ("--groups", "8", "--runs", "6", "--most", "20", "60")
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
     main = runpy.run_path(str(SCRIPT))["main"]
-    assert main(["--groups", "8", "--runs", "6", "--most", "20", "60", "--out", str(folder)]) == 0
-    with (folder / "verdicts.csv").open() as file:
-        return (folder / "verdicts.md").read_text(), list(csv.DictReader(file))
+    assert main([*SIZE, "--kept", str(folder / "kept"), "--out", str(folder)]) == 0
+    return folder, main
 
 
 def test_the_page_counts_the_rows(made):
-    page, rows = made
+    folder, _ = made
+    page, rows = (folder / "verdicts.md").read_text(), list(csv.DictReader((folder / "verdicts.csv").open()))
     assert "$" not in page
     counted = {
         name: int(n) for name, n in re.findall(r"^\| `(\w+)` \| (\d+) \|(?: \d+ \|){6}", page, flags=re.MULTILINE)
@@ -37,6 +41,19 @@ def test_the_page_counts_the_rows(made):
         found[re.sub("stuck_.*", "stuck", row["outcome"])] += int(row["runs"])
     assert counted == found
     assert sum(counted.values()) > 0
+
+
+def test_groups_that_are_kept_are_not_judged_again(made, tmp_path, monkeypatch):
+    folder, main = made
+    judged, judge = [], main.__globals__["judge"]
+    monkeypatch.setitem(main.__globals__, "judge", lambda number, *rest: judged.append(number) or judge(number, *rest))
+    kept = tmp_path / "kept"
+    first, *others = (folder / "kept").read_text().splitlines(keepends=True)
+    kept.write_text("".join(others))
+    assert main([*SIZE, "--kept", str(kept), "--out", str(tmp_path / "docs")]) == 0
+    assert judged == [json.loads(first)["number"]]
+    for name in ("verdicts.csv", "judged.csv", "verdicts.md"):
+        assert (tmp_path / "docs" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_a_group_is_drawn_by_its_number(tmp_path):

@@ -64,7 +64,8 @@ def scores(rows: Rows) -> list[Score]:
         own = tested(rows, cause)
         if cause in REMOVALS:
             without = [(row["group"], bool(row["without"])) for row in own if row["without"] is not None]
-            found.append(_score("cause", cause, REMOVALS[cause].name, without, reseeded(own)))
+            left = reseeded(own) or [bool(row["longer"]) for row in own]
+            found.append(_score("cause", cause, REMOVALS[cause].name, without, left))
         found += [_remedy(own, cause, name) for name in CHANGES]
     return [score for score in found if score.n]
 

@@ -75,7 +75,9 @@ def _twice(spec: RunSpec) -> list[RunSpec]:
 
 SMALL_START = Removal("a start of a tenth the size", lambda spec: [spec], lambda first, last, seed: _scaled(first))
 PUSHED = Removal(
-    "a random push of about 1 in each parameter", lambda spec: [spec], lambda first, last, seed: _noise(last, PUSH, seed)
+    "a random push of about 1 in each weight",
+    lambda spec: [spec],
+    lambda first, last, seed: _noise(last, PUSH, seed),
 )
 REMOVALS: dict[str, Removal] = {
     "linear_model": Removal(
@@ -116,9 +118,7 @@ def removed(now: Trained, verdicts: list[Verdict], runs: list[int]) -> dict[int,
     return {run: end.outcome == "converged" for run, end in first.items()}
 
 
-def _jobs(
-    now: Trained, verdicts: list[Verdict], runs: list[int]
-) -> Iterator[tuple[int, RunSpec, Parameters | None]]:
+def _jobs(now: Trained, verdicts: list[Verdict], runs: list[int]) -> Iterator[tuple[int, RunSpec, Parameters | None]]:
     for run in runs:
         removal = REMOVALS[str(verdicts[run].cause)]
         start = removal.start and removal.start(take(now.initial, run), take(now.final, run), run)

@@ -23,7 +23,7 @@ class Score:
 
     Attributes
     ----------
-    about : "outcome" (what an outcome predicts came true), "cause" (without the cause the run did better), or "remedy"
+    about : "outcome" (what an outcome predicts came true), "cause" (without the cause the run converged), or "remedy"
         (with the change the run converged)
     name : the outcome, or the cause
     change : what was changed; empty for an outcome
@@ -88,7 +88,7 @@ def outcome(name: str) -> Score | None:
 
 @cache
 def confirmed(cause: str) -> bool:
-    """Tell whether runs do better without the cause, more often than from another seed."""
+    """Tell whether runs converge without the cause more often than from another seed."""
     return any(score.better for score in scores() if (score.about, score.name) == ("cause", cause))
 
 
