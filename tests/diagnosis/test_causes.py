@@ -281,3 +281,30 @@ def test_a_step_over_the_kink_of_a_loss_is_no_oscillation():
     found = ended(spec)
     assert found.final_loss == pytest.approx(0.25, abs=0.02)
     assert found.cause not in ("oscillating", "slow")
+
+
+def test_killed_by_the_size_of_the_first_steps_and_not_by_their_direction():
+    """By the signs of the pre-activations: dead after ten epochs, not at the start, nor after 100 of a tenth of lr."""
+    specs = [RunSpec(arch=ArchSpec(hidden=(2,)), lr=3.0, epochs=300, seed=seed) for seed in range(40)]
+    X, _ = datasets.load(specs[0].data)
+
+    def dead(parameters):
+        z = np.einsum("ni,rij->rnj", X, parameters["W1"]) + parameters["b1"][:, None]
+        return (z <= 0.0).all(axis=(1, 2))
+
+    trained = train(specs)
+    fast = train([dataclasses.replace(spec, epochs=10) for spec in specs])
+    slow = train([dataclasses.replace(spec, epochs=100, lr=0.3) for spec in specs])
+    expected = dead(trained.final) & ~dead(trained.initial) & dead(fast.final) & ~dead(slow.final)
+    causes = np.array([str(verdict.cause) for verdict in diagnose(trained)])
+    assert set(causes[dead(trained.final)]) == {"killed", "all_dead"}
+    np.testing.assert_array_equal(causes == "killed", expected)
+
+
+def test_leaky_units_at_rest_above_the_level_of_their_tie():
+    """Two points are nearly tied; the other two are not quite fitted, so the loss is above ln 2 / 2."""
+    spec = RunSpec(arch=ArchSpec(hidden=(2,), activation="leaky_relu"), lr=1.0, epochs=3000, seed=1)
+    verdict = ended(spec)
+    assert verdict.final_loss == pytest.approx(0.36249, abs=1e-5)
+    assert (verdict.outcome, verdict.cause) == ("stuck_other", "tied_inputs")
+    assert verdict.evidence.partition == "{01,11}|{00}|{10}"
