@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xorlab.spec import InitSpec, OptimizerSpec, RunSpec
 from xorlab.spec.components.initializers import INITIALIZERS
@@ -54,10 +55,11 @@ def _wider(times: int) -> Change:
 
 
 def _scaled(times: float) -> Change:
-    return Change(
-        applies=lambda spec: spec.init.std is not None,
-        make=lambda spec: replace(spec, init=replace(spec.init, std=spec.init.std * times)),
-    )
+    def make(spec: RunSpec) -> RunSpec:
+        std: dict[str, Any] = {"std": spec.init.std * times}
+        return replace(spec, init=replace(spec.init, **std))
+
+    return Change(applies=lambda spec: spec.init.std is not None, make=make)
 
 
 def _slower(spec: RunSpec, times: float) -> RunSpec:
