@@ -16,9 +16,9 @@ from pandas.testing import assert_frame_equal
 import xorlab as xl
 from commands import ROOT, call
 from xorlab import figures, runs
-from xorlab.errors import SpecError
+from xorlab.errors import SpecError, XorlabError
 from xorlab.numerics import training
-from xorlab.report import analysis
+from xorlab.report import analysis, fates
 from xorlab.report.selection import Selection
 from xorlab.runs import columnar, single
 from xorlab.spec import RunSpec
@@ -175,6 +175,8 @@ def test_a_sweep_that_is_widened_keeps_its_numbers_and_is_that_of_one_made_at_on
     assert f"17 of 20 runs are finished and recorded; {rest}" in said
     assert "17 of 20 runs are there; 3 are trained now" in typed("sweep=latest")[0]
     assert len(trained) == 3
+    with pytest.raises(XorlabError, match="a map needs a sweep of one grid"):
+        fates.read("latest", store_uri)
     once = xl.sweep({"lr": [0.1, 1.0], "seed": range(10)}, track="sweep", uri=store_uri, experiment="once", **FEW)
     widened = xl.load(uri=store_uri)
     pair = [study.runs.sort_values(["lr", "seed"], ignore_index=True) for study in (once, widened)]
