@@ -30,7 +30,7 @@ def preactivations(arch: ArchSpec, init: InitSpec, X: Array, streams: Iterable[R
     draws = [initialize(init, units, rng) for rng in streams]
     theta = pad(pack({name: np.stack([one[name] for one in draws]) for name in draws[0]}, units))
     network = Network(arch, "bce", theta, np.empty_like(theta), batch=len(X), inputs=X.shape[1], each=False)
-    network.load(X, np.zeros(len(X)))
+    network.load(X, np.zeros((len(X), 1)))
     network.forward()
     return [z[..., : len(draws)] for z in network.z]
 
