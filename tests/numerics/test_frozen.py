@@ -1,6 +1,6 @@
 """Specifications whose identities and first losses must never change under one version of the numerics.
 
-`frozen.json` holds 300 specifications that cover every activation, loss, output, optimizer, initialiser and data set,
+`frozen.json` holds specifications that cover every activation, loss, output, optimizer, initialiser and data set,
 full and mini-batches, shuffled or not, with the identity and the first losses of each. Identities are compared
 exactly. Losses are compared to a relative 1e-9, because their last bits depend on the processor and on NumPy's kernels
 for it.
@@ -25,6 +25,7 @@ from xorlab.spec.components.activations import ACTIVATIONS
 from xorlab.spec.components.datasets import DATASETS, ENCODINGS
 from xorlab.spec.components.initializers import INITIALIZERS
 from xorlab.spec.components.optimizers import OPTIMIZERS
+from xorlab.spec.components.outputs import SOFTMAX
 from xorlab.spec.components.parameters import Component
 
 FROZEN = Path(__file__).with_name("frozen.json")
@@ -32,6 +33,8 @@ MADE = {name: data for name, data in DATASETS.items() if name != "file"}
 """The data sets that need no file."""
 WEIGHTS = Path(__file__).with_name("start.npz")
 """Weights of a 2-3-1 network; the identity of a run that starts from them rests on the file's bytes."""
+CLASSES = Path(__file__).with_name("classes.csv")
+"""Ten points of five classes."""
 COUNT, EPOCHS = 240, 20
 ADDED = 20
 """Specifications that are added for new components."""
@@ -42,9 +45,10 @@ WIDTHS = [[1], [2], [3], [3], [4], [8], [3, 3], [16, 16], [], [12, 10, 2]]
 
 
 def build(nested: dict) -> RunSpec:
-    """Return the specification, with the path of the committed weights where it starts from a file."""
-    init = nested["init"] | ({"path": str(WEIGHTS)} if nested["init"]["name"] == "file" else {})
-    return RunSpec.from_mapping(nested | {"init": init})
+    """Return the specification, with the paths of the committed weights and data where they are from a file."""
+    paths = {"init": str(WEIGHTS), "data": str(CLASSES)}
+    named = {key: nested[key] | {"path": path} for key, path in paths.items() if nested[key]["name"] == "file"}
+    return RunSpec.from_mapping(nested | named)
 
 
 def first_losses(specs: list[RunSpec]) -> list[list[float | None]]:
@@ -89,6 +93,16 @@ def drawn(count: int) -> list[dict]:
     return found
 
 
+def of_classes(drawn: list[dict]) -> list[dict]:
+    """Give specifications softmax over classes: those of a file, and those of their own data, in turn."""
+    found = []
+    for place, nested in enumerate(each for each in drawn if each["init"]["name"] != "file"):
+        data = nested["data"] if place % 2 else {"name": "file", "encoding": nested["data"]["encoding"]}
+        classes = {"data": data | {"targets": "binary", "classes": True}, "loss": "cross_entropy"}
+        found.append(nested | classes | {"arch": nested["arch"] | {"output": SOFTMAX}})
+    return found
+
+
 def well_conditioned(spec: RunSpec) -> bool:
     """Return whether rounding errors in the initial weights stay far below the test's tolerance."""
     parameters, _ = draw(spec)
@@ -111,7 +125,9 @@ def write() -> None:
     old = json.loads(FROZEN.read_text())
     rows = old["runs"] if old["numerics"] == NUMERICS else []
     held = {component for row in rows for component in components(row["spec"])}
-    new = [each for each in drawn(2 * COUNT) if not components(each) <= held and well_conditioned(build(each))]
+    specs = drawn(2 * COUNT)
+    specs += of_classes(specs)
+    new = [each for each in specs if not components(each) <= held and well_conditioned(build(each))]
     new = new[: ADDED if rows else COUNT]
     specs = [build(each) for each in new]
     rows += [
@@ -136,8 +152,11 @@ def test_the_file_is_of_these_numerics_and_holds_every_component(frozen, specs):
     assert frozen["numerics"] == NUMERICS
     assert len(specs) >= 200
     assert {spec.arch.activation for spec in specs} == set(ACTIVATIONS)
-    assert {(spec.loss, spec.arch.output, spec.data.targets) for spec in specs} == set(WAYS)
-    for group, table in (("data", MADE), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS)):
+    assert {(spec.loss, spec.arch.output, spec.data.targets) for spec in specs} == {
+        *WAYS,
+        ("cross_entropy", SOFTMAX, "binary"),
+    }
+    for group, table in (("data", DATASETS), ("init", INITIALIZERS), ("optimizer", OPTIMIZERS)):
         assert {getattr(spec, group).name for spec in specs} == set(table)
     assert {(spec.batch_size == "full", spec.shuffle) for spec in specs} == {(a, b) for a in (0, 1) for b in (0, 1)}
 
